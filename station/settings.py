@@ -1,0 +1,170 @@
+"""station.toml in, frozen Settings out. An unknown key, a wrong type or unit, or a missing file refuses the start.
+
+Every error is a SettingsError that names file and line. Durations are seconds (`_s`), sizes are MiB (`_mib`).
+Relative paths are relative to the folder of the settings file.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from station.errors import SettingsError
+
+Seconds = Annotated[float, Meta(gt=0, le=86400)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Ori = Annotated[str, Meta(pattern=r"^[A-Z0-9]{9}$")]
+Loopback = Literal["127.0.0.1", "::1", "localhost"]
+
+
+class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every section: immutable, unknown keys refused."""
+
+
+class StationSection(_Section):
+    """Who this station is. dai: the nine characters of the agency that receives (EBTS 1.007)."""
+
+    id: Annotated[str, Meta(pattern=r"^[A-Z0-9-]{3,20}$")]
+    ori: Ori
+    dai: Ori
+    agency: str
+
+
+class ReaderSection(_Section):
+    """Which reader the capture service serves, and the socket it answers on."""
+
+    driver: str
+    profile: str
+    address: str
+    socket: Path
+    options: dict[str, str] = {}
+
+
+class WebSection(_Section):
+    """The kiosk pages. Loopback only: another address is refused."""
+
+    host: Loopback = "127.0.0.1"
+    port: Port = 8443
+    session_idle_s: Seconds = 1800.0
+
+
+class BookingSection(_Section):
+    """Drafts and impressions; quality_threshold 0 to 100 on our own score; max_attempts before accept-best."""
+
+    database: Path
+    quality_threshold: Percent = 40
+    max_attempts: Annotated[int, Meta(ge=1, le=10)] = 3
+
+
+class QueueSection(_Section):
+    """The offline queue and the key that seals it. reserve_mib: free disk below which new work is refused."""
+
+    database: Path
+    station_key: Path
+    reserve_mib: Annotated[int, Meta(ge=1)] = 64
+
+
+class SigningSection(_Section):
+    """uri: `file:/path/key.pem?cert=/path/cert.pem&chain=/path/ca.pem`, or another signer's scheme."""
+
+    uri: str
+
+
+class GatewaySection(_Section):
+    """Where submissions go. kind: a simulated reader may never feed a production gateway."""
+
+    kind: Literal["simulated", "production"]
+    url: Annotated[str, Meta(pattern=r"^https://")]
+    ca: Path
+    client_cert: Path
+    client_key: Path
+    receipt_ca: Path
+    total_deadline_s: Seconds = 120.0
+    poll_s: Seconds = 30.0
+
+
+class AccessSection(_Section):
+    """officers: the file of officers, roles and PIN hashes."""
+
+    officers: Path
+
+
+class Settings(_Section):
+    """The whole station.toml."""
+
+    station: StationSection
+    reader: ReaderSection
+    booking: BookingSection
+    queue: QueueSection
+    signing: SigningSection
+    gateway: GatewaySection
+    access: AccessSection
+    web: WebSection = WebSection()
+
+
+_Any = TypeVar("_Any")
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check a settings file. Raises SettingsError with `file:line`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            "settings.unreadable", f"{path}: {error.strerror}", "give --config the path of a station.toml"
+        ) from error
+    return parse_settings(text, path)
+
+
+def parse_settings(text: str, path: Path) -> Settings:
+    """Check the text of a settings file. Raises SettingsError with `file:line`."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError("settings.syntax", f"{path}: {error}", "correct the TOML") from error
+    try:
+        settings = msgspec.convert(tree, Settings, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise SettingsError(
+            "settings.invalid", f"{path}:{_line_of(str(error), text)}: {error}", "see docs/install.md"
+        ) from error
+    return _absolute(settings, path.resolve().parent)
+
+
+def _decode(kind: type[_Any], value: object) -> object:
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise msgspec.ValidationError(f"Expected a non-empty path, got {value!r}")
+
+
+def _absolute(section: _Any, folder: Path) -> _Any:
+    """Paths relative to the settings file become absolute, in every section."""
+    changes: dict[str, Any] = {}
+    for name in getattr(section, "__struct_fields__", ()):
+        value = getattr(section, name)
+        if isinstance(value, Path):
+            changes[name] = folder / value.expanduser()
+        elif isinstance(value, Struct):
+            changes[name] = _absolute(value, folder)
+    return msgspec.structs.replace(section, **changes) if changes else section  # type: ignore[type-var]
+
+
+def _line_of(message: str, text: str) -> int:
+    """The line a msgspec message speaks of: the key after the section's header, else the header, else 1."""
+    keys = re.findall(r"field `([^`]+)`", message) or [""]
+    place = re.search(r"\$\.([\w.]+)", message)
+    path = place.group(1).split(".") if place else []
+    section = path[0] if path else ""
+    wanted = keys[0] if keys[0] else (path[-1] if path else "")
+    lines = text.splitlines()
+    start = next((n for n, line in enumerate(lines) if line.strip().startswith(f"[{section}")), None)
+    for number, line in enumerate(lines[start or 0 :], start=(start or 0) + 1):
+        if re.match(rf"\s*\[?{re.escape(wanted)}\b", line) and wanted:
+            return number
+    return (start or 0) + 1
