@@ -1,0 +1,84 @@
+"""Checks of the machine: disk, clock, power, memory of undervoltage, ModemManager, optional packages.
+
+Sources: adjtimex(2) for clock state; rpi_volt hwmon `in0_lcrit_alarm` for undervoltage (sticky bits of the firmware
+are cleared every two seconds by the kernel driver, so the alarm file is read).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import datetime as dt
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+
+from station.doctor.check import Check, fail, ok, warn
+from station.settings import Settings
+
+TIME_ERROR = 5
+"""adjtimex(2): the clock is not synchronised."""
+EARLIEST_PLAUSIBLE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+HWMON = Path("/sys/class/hwmon")
+
+
+def check_disk(settings: Settings) -> Check:
+    """Free space where the queue lives, against the reserve below which new work is refused."""
+    folder = settings.queue.database.parent
+    try:
+        free = shutil.disk_usage(folder).free // 2**20
+    except OSError as error:
+        return fail("disk", f"{folder}: {error.strerror}", "create the folder and give it to the station's user")
+    reserve = settings.queue.reserve_mib
+    if free < reserve:
+        return fail("disk", f"{free} MiB free in {folder}, reserve {reserve} MiB", "free space; bookings are refused")
+    if free < 8 * reserve:
+        return warn("disk", f"{free} MiB free in {folder}", "free space soon; see docs/queue.md on retention")
+    return ok("disk", f"{free} MiB free in {folder}")
+
+
+def clock_state() -> int:
+    """The kernel's clock state by adjtimex(2): 0 to 4 synchronised, 5 not."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    buffer = ctypes.create_string_buffer(512)  # struct timex is about 208 bytes; modes = 0 only reads
+    return int(libc.adjtimex(buffer))
+
+
+def check_clock(_settings: Settings, *, now: dt.datetime | None = None, state: int | None = None) -> Check:
+    """A wrong clock breaks TLS and dates; an unsynchronised one is evidence of nothing."""
+    now = now or dt.datetime.now(dt.UTC)
+    if now < EARLIEST_PLAUSIBLE:
+        return fail("clock", f"the clock says {now:%Y-%m-%d}", "set the time (chrony, RTC module) before booking")
+    if (clock_state() if state is None else state) == TIME_ERROR:
+        return warn("clock", f"{now:%Y-%m-%d %H:%M:%SZ}, not synchronised", "check chrony or systemd-timesyncd")
+    return ok("clock", f"{now:%Y-%m-%d %H:%M:%SZ}, synchronised")
+
+
+def check_power(_settings: Settings, *, hwmon: Path = HWMON) -> Check:
+    """Undervoltage now, on a Raspberry Pi."""
+    for alarm in sorted(hwmon.glob("*/in0_lcrit_alarm")):
+        if (alarm.parent / "name").read_text().strip() == "rpi_volt":
+            if alarm.read_text().strip() != "0":
+                return fail("power", "undervoltage", "use the supply made for this board; readers drop out")
+            return ok("power", "no undervoltage")
+    return ok("power", "no undervoltage sensor on this machine")
+
+
+def check_modem_manager(_settings: Settings) -> Check:
+    """ModemManager may probe a serial reader with AT commands for ten seconds."""
+    try:
+        state = subprocess.run(
+            ["systemctl", "is-active", "ModemManager"], capture_output=True, text=True, timeout=5, check=False
+        ).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ok("modem-manager", "no systemd to ask")
+    if state == "active":
+        return warn("modem-manager", "active", "keep the udev rule ID_MM_DEVICE_IGNORE, or disable ModemManager")
+    return ok("modem-manager", "not active")
+
+
+def check_nfiq2(_settings: Settings) -> Check:
+    """Whether the real NFIQ 2 can be computed here; without it records carry no NFIQ 2 score."""
+    if importlib.util.find_spec("nbis") is None:
+        return warn("nfiq2", "nbis-python is not installed", "optional: pip install 'livescan-booking-station[nbis]'")
+    return ok("nfiq2", "nbis-python is installed")
