@@ -1,0 +1,216 @@
+"""Detached CMS signatures (RFC 5652): content bytes and a signer in, DER out; and back, verified to an
+anchor.
+
+One signer, P-256 with SHA-256, signed attributes contentType, messageDigest, signingTime and
+signingCertificateV2
+(RFC 5035). `openssl cms -verify -binary -inform DER -in X.p7s -content X -CAfile ca.pem` accepts what we
+write.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asn1crypto import algos, cms, core, tsp
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from offline_queue import certificates
+from offline_queue.errors import CertificateError, CmsError
+from offline_queue.signers import Signer
+
+LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True)
+class SignerIdentity:
+    """Who signed: names as RFC 4514 text, serial number, DER of the certificate, the time the signer
+    claims."""
+
+    subject: str
+    issuer: str
+    serial: int
+    certificate: bytes
+    signing_time: dt.datetime | None
+
+
+def sign_detached(content: bytes, signer: Signer, signing_time: dt.datetime) -> bytes:
+    """DER of a ContentInfo that signs `content` without holding it. SignerError if the key cannot sign."""
+    certificate = asn1_x509.Certificate.load(signer.certificate)
+    attributes = _attributes(content, signer.certificate, signing_time)
+    info = cms.SignerInfo(
+        {
+            "version": "v1",
+            "sid": cms.SignerIdentifier(
+                name="issuer_and_serial_number",
+                value=cms.IssuerAndSerialNumber(
+                    {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
+                ),
+            ),
+            "digest_algorithm": algos.DigestAlgorithm({"algorithm": "sha256"}),
+            "signed_attrs": attributes,
+            "signature_algorithm": algos.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"}),
+            "signature": signer.sign(attributes.dump()),
+        }
+    )
+    signed = cms.SignedData(
+        {
+            "version": "v1",
+            "digest_algorithms": [algos.DigestAlgorithm({"algorithm": "sha256"})],
+            "encap_content_info": {"content_type": "data"},
+            "certificates": [asn1_x509.Certificate.load(der) for der in (signer.certificate, *signer.chain)],
+            "signer_infos": [info],
+        }
+    )
+    return bytes(cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump())
+
+
+def _attributes(content: bytes, certificate: bytes, signing_time: dt.datetime) -> Any:
+    reference = tsp.SigningCertificateV2({"certs": [{"cert_hash": hashlib.sha256(certificate).digest()}]})
+    moment = core.UTCTime(signing_time.astimezone(dt.UTC).replace(microsecond=0))
+    return cms.CMSAttributes(
+        [
+            cms.CMSAttribute({"type": "content_type", "values": ["data"]}),
+            cms.CMSAttribute({"type": "message_digest", "values": [hashlib.sha256(content).digest()]}),
+            cms.CMSAttribute({"type": "signing_time", "values": [cms.Time(name="utc_time", value=moment)]}),
+            cms.CMSAttribute({"type": "signing_certificate_v2", "values": [reference]}),
+        ]
+    )
+
+
+def verify_detached(
+    content: bytes, der: bytes, trust_anchor_pems: bytes | Sequence[bytes], at_time: dt.datetime
+) -> SignerIdentity:
+    """Who signed `content`, once everything held. CmsError `cms.malformed`, `cms.unsupported`, `cms.digest`,
+    `cms.signature`, `cms.certificate`; CertificateError when the signer may not be trusted at `at_time`."""
+    parts = _take_apart(der)
+    if parts.message_digest != hashlib.sha256(content).digest():
+        raise CmsError(
+            "cms.digest", "the signature is over other bytes", "the content was altered or swapped"
+        )
+    leaf = _signing_certificate(parts)
+    _check_signature(leaf, parts)
+    others = [certificates.from_der(other) for other in parts.certificates]
+    certificates.path_to_anchor(leaf, others, certificates.from_pem(trust_anchor_pems), at_time)
+    return SignerIdentity(
+        subject=leaf.subject.rfc4514_string(),
+        issuer=leaf.issuer.rfc4514_string(),
+        serial=leaf.serial_number,
+        certificate=leaf.public_bytes(serialization.Encoding.DER),
+        signing_time=parts.signing_time,
+    )
+
+
+def embedded_certificates(der: bytes) -> tuple[bytes, ...]:
+    """DER of the certificates inside a CMS, the signer's first. CmsError if it is malformed."""
+    parts = _take_apart(der)
+    leaf = _signing_certificate(parts).public_bytes(serialization.Encoding.DER)
+    return (leaf, *(other for other in parts.certificates if other != leaf))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What verification needs, as plain bytes; signed_attrs re-tagged as the SET OF that was signed."""
+
+    issuer: bytes
+    serial: int
+    certificates: tuple[bytes, ...]
+    signed_attrs: bytes
+    signature: bytes
+    message_digest: bytes
+    certificate_hash: bytes | None
+    signing_time: dt.datetime | None
+
+
+def _take_apart(der: bytes) -> _Parts:
+    if len(der) > LIMIT:
+        raise CmsError("cms.malformed", f"a signature of {len(der)} bytes", "ask the sender")
+    try:
+        return _parts(der)
+    except CmsError:
+        raise
+    except (
+        Exception
+    ) as error:  # the ASN.1 parser raises many unrelated types on hostile bytes; none may escape
+        raise CmsError("cms.malformed", "these bytes are not a CMS signature", "ask the sender") from error
+
+
+def _parts(der: bytes) -> _Parts:
+    outer = cms.ContentInfo.load(der, strict=True)
+    if outer["content_type"].native != "signed_data":
+        raise CmsError("cms.unsupported", "not SignedData", "send a detached CMS signature")
+    signed = outer["content"]
+    infos = list(signed["signer_infos"])
+    if len(infos) != 1 or signed["encap_content_info"]["content"].native is not None:
+        raise CmsError(
+            "cms.unsupported", "not one detached signature", "send one signer, without the content"
+        )
+    info = infos[0]
+    used = (info["digest_algorithm"]["algorithm"].native, info["signature_algorithm"]["algorithm"].native)
+    if used != ("sha256", "sha256_ecdsa") or info["sid"].name != "issuer_and_serial_number":
+        raise CmsError("cms.unsupported", f"signed with {used[1]}", "sign with P-256 and SHA-256")
+    values = _single_values(info["signed_attrs"])
+    if values["content_type"].native != "data":
+        raise CmsError("cms.unsupported", "signed content is not plain data", "send a detached CMS signature")
+    reference = values.get("signing_certificate_v2")
+    moment = values.get("signing_time")
+    return _Parts(
+        issuer=info["sid"].chosen["issuer"].dump(),
+        serial=info["sid"].chosen["serial_number"].native,
+        certificates=tuple(choice.chosen.dump() for choice in signed["certificates"]),
+        signed_attrs=info["signed_attrs"].untag().dump(),
+        signature=info["signature"].native,
+        message_digest=values["message_digest"].native,
+        certificate_hash=_certificate_hash(reference) if reference is not None else None,
+        signing_time=moment.native if moment is not None else None,
+    )
+
+
+def _single_values(attributes: Any) -> dict[str, Any]:
+    """Attribute name → its one value. RFC 5652 section 11: these attributes appear once, with one value."""
+    values: dict[str, Any] = {}
+    for attribute in attributes:
+        name = attribute["type"].native
+        if name in values or len(attribute["values"]) != 1:
+            raise CmsError("cms.malformed", f"attribute {name} is not single", "ask the sender")
+        values[name] = attribute["values"][0]
+    return values
+
+
+def _certificate_hash(reference: Any) -> bytes:
+    first = reference["certs"][0]
+    if first["hash_algorithm"]["algorithm"].native != "sha256":
+        raise CmsError("cms.unsupported", "signingCertificateV2 without SHA-256", "use SHA-256")
+    return bytes(first["cert_hash"].native)
+
+
+def _signing_certificate(parts: _Parts) -> x509.Certificate:
+    for der in parts.certificates:
+        certificate = asn1_x509.Certificate.load(der)
+        if certificate.serial_number == parts.serial and certificate.issuer.dump() == parts.issuer:
+            if parts.certificate_hash not in (None, hashlib.sha256(der).digest()):
+                break
+            return certificates.from_der(der)
+    raise CmsError("cms.certificate", "the signer's certificate is not in the signature", "ask the sender")
+
+
+def _check_signature(leaf: x509.Certificate, parts: _Parts) -> None:
+    key = leaf.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise CmsError("cms.unsupported", "the signer's key is not P-256", "sign with P-256 and SHA-256")
+    try:
+        key.verify(parts.signature, parts.signed_attrs, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        raise CmsError(
+            "cms.signature", "the signature does not match", "it was altered, or made by another key"
+        ) from None
+
+
+__all__ = ["CertificateError", "SignerIdentity", "embedded_certificates", "sign_detached", "verify_detached"]

@@ -1,0 +1,83 @@
+"""What can go wrong in the queue. Each error has a stable dotted `code`, a message and an `advice`.
+
+The three attributes are those of the station's and the drivers' errors, so that one page shows all alike.
+"""
+
+from __future__ import annotations
+
+
+class QueueError(Exception):
+    """Base of everything the queue raises on purpose. `code` is stable, `advice` says what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, code: str, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}" + (f" ({self.advice})" if self.advice else "")
+
+
+class QueueConflict(QueueError):
+    """The submission id or the TCN is already used by other bytes (`queue.conflict`)."""
+
+
+class QueueFull(QueueError):
+    """No room for a new submission: `queue.disk_low` or `queue.full`. Nothing was written."""
+
+    exit_code = 3
+
+
+class EntryUnknown(QueueError):
+    """No entry has this id or TCN (`queue.no_such_entry`)."""
+
+
+class StateError(QueueError):
+    """The state table has no such transition (`queue.illegal_transition`)."""
+
+
+class LeaseLost(QueueError):
+    """The claim is no longer ours: the lease ran out and somebody else took it (`queue.lease_lost`)."""
+
+
+class StoreFault(QueueError):
+    """The database or its disk fails: full, read-only, corrupt, busy, unreachable. Codes start with
+    `queue.`"""
+
+    exit_code = 3
+
+
+class DamagedEntry(QueueError):
+    """The stored bytes of one entry are not those that were accepted (`queue.damaged`)."""
+
+
+class VaultError(QueueError):
+    """A key file is unfit, or sealed bytes do not open under this key. Codes start with `vault.`"""
+
+    exit_code = 3
+
+
+class SignerError(QueueError):
+    """A signing key or its certificate cannot be used. Codes start with `signer.`"""
+
+    exit_code = 3
+
+
+class CmsError(QueueError):
+    """A CMS signature is malformed or does not verify. Codes start with `cms.`"""
+
+
+class CertificateError(QueueError):
+    """A certificate is malformed, out of date, of the wrong use, or not issued by an anchor.
+    `certificate.*`"""
+
+
+class ReceiptError(QueueError):
+    """A custody receipt may not be believed. Codes start with `receipt.`"""
+
+
+class ResponseError(QueueError):
+    """A response pulled from the gateway may not be believed. Codes start with `response.`"""
