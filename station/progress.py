@@ -51,6 +51,7 @@ class Progress:
         if self._bar:
             filled = BAR_CELLS * self._done // self._total
             bar = "█" * filled + "░" * (BAR_CELLS - filled)
-            line = f"{bar} {100 * self._done // self._total:3d} %  {time.monotonic() - self._begin:4.0f} s  {words}"
+            percent, seconds = 100 * self._done // self._total, time.monotonic() - self._begin
+            line = f"{bar} {percent:3d} %  {seconds:4.0f} s  {words}"
             self._stream.write(line[: shutil.get_terminal_size().columns - 1])
         self._stream.flush()

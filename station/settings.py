@@ -1,4 +1,4 @@
-"""station.toml in, frozen Settings out. An unknown key, a wrong type or unit, or a missing file refuses the start.
+"""station.toml in, frozen Settings out. An unknown key, a wrong type or a missing file refuses the start.
 
 Every error is a SettingsError that names file and line. Durations are seconds (`_s`), sizes are MiB (`_mib`).
 Relative paths are relative to the folder of the settings file.
@@ -27,7 +27,7 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of every section: immutable, unknown keys refused."""
 
 
-class StationSection(_Section):
+class StationSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who this station is. dai: the nine characters of the agency that receives (EBTS 1.007)."""
 
     id: Annotated[str, Meta(pattern=r"^[A-Z0-9-]{3,20}$")]
@@ -36,7 +36,7 @@ class StationSection(_Section):
     agency: str
 
 
-class ReaderSection(_Section):
+class ReaderSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which reader the capture service serves, and the socket it answers on."""
 
     driver: str
@@ -46,7 +46,7 @@ class ReaderSection(_Section):
     options: dict[str, str] = {}
 
 
-class WebSection(_Section):
+class WebSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The kiosk pages. Loopback only: another address is refused."""
 
     host: Loopback = "127.0.0.1"
@@ -54,15 +54,15 @@ class WebSection(_Section):
     session_idle_s: Seconds = 1800.0
 
 
-class BookingSection(_Section):
-    """Drafts and impressions; quality_threshold 0 to 100 on our own score; max_attempts before accept-best."""
+class BookingSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Drafts and impressions. quality_threshold: 0 to 100 on our own score; max_attempts: then accept-best."""
 
     database: Path
     quality_threshold: Percent = 40
     max_attempts: Annotated[int, Meta(ge=1, le=10)] = 3
 
 
-class QueueSection(_Section):
+class QueueSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The offline queue and the key that seals it. reserve_mib: free disk below which new work is refused."""
 
     database: Path
@@ -70,13 +70,13 @@ class QueueSection(_Section):
     reserve_mib: Annotated[int, Meta(ge=1)] = 64
 
 
-class SigningSection(_Section):
+class SigningSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """uri: `file:/path/key.pem?cert=/path/cert.pem&chain=/path/ca.pem`, or another signer's scheme."""
 
     uri: str
 
 
-class GatewaySection(_Section):
+class GatewaySection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where submissions go. kind: a simulated reader may never feed a production gateway."""
 
     kind: Literal["simulated", "production"]
@@ -89,13 +89,13 @@ class GatewaySection(_Section):
     poll_s: Seconds = 30.0
 
 
-class AccessSection(_Section):
+class AccessSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """officers: the file of officers, roles and PIN hashes."""
 
     officers: Path
 
 
-class Settings(_Section):
+class Settings(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole station.toml."""
 
     station: StationSection
@@ -140,7 +140,7 @@ def parse_settings(text: str, path: Path) -> Settings:
 def _decode(kind: type[_Any], value: object) -> object:
     if kind is Path and isinstance(value, str) and value:
         return Path(value)
-    raise msgspec.ValidationError(f"Expected a non-empty path, got {value!r}")
+    raise ValueError(f"Expected a non-empty path, got {value!r}")
 
 
 def _absolute(section: _Any, folder: Path) -> _Any:

@@ -34,7 +34,11 @@ def run(args: argparse.Namespace) -> int:
 
     service.serve(
         lambda: registry.open_reader(
-            settings.reader.driver, settings.reader.profile, settings.reader.address, settings.reader.options, clock
+            settings.reader.driver,
+            settings.reader.profile,
+            settings.reader.address,
+            settings.reader.options,
+            clock,
         ),
         settings.reader.socket,
         clock,

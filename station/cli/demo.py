@@ -17,11 +17,20 @@ from station.errors import EnvironmentFault
 from station.progress import Progress
 
 MARK = ".livescan-demo"
-KEPT = ("transaction.an2", "manifest.json", "manifest.p7s", "custody-receipt.json", "response.an2", "report.html")
+KEPT = (
+    "transaction.an2",
+    "manifest.json",
+    "manifest.p7s",
+    "custody-receipt.json",
+    "response.an2",
+    "report.html",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, default=Path("demo-out"), help="folder to write (default: demo-out)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("demo-out"), help="folder to write (default: demo-out)"
+    )
     parser.add_argument("--seed", type=int, default=7, help="which synthetic person (default: 7)")
 
 
@@ -29,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
     """0: the booking went through and every check of it passed."""
     out: Path = args.out
     _fresh(out)
-    print("SIMULATED: a synthetic person, a simulated reader, a simulated bureau. Nothing leaves this machine.")
+    print(
+        "SIMULATED: a synthetic person, a simulated reader, a simulated bureau. Nothing leaves this machine."
+    )
     begin = time.monotonic()
     progress = Progress(steps_total())
     progress.wait("starting reader, gateway, capture, web and sync")
@@ -53,7 +64,9 @@ def _fresh(out: Path) -> None:
     """Empty the folder of the last demonstration; refuse a folder that is somebody else's."""
     if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
         raise EnvironmentFault(
-            "environment.folder_in_use", f"{out} is not empty and not a demonstration's", "choose another --out"
+            "environment.folder_in_use",
+            f"{out} is not empty and not a demonstration's",
+            "choose another --out",
         )
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
@@ -69,7 +82,9 @@ def _collect(world: World, told: Told, out: Path) -> None:
     if station(["queue", "export", told.tcn, "--out", str(out), "--config", config, "--quiet"]) != 0:
         raise EnvironmentFault("environment.export_failed", "queue export failed", f"read {sys.stderr}")
     if station(["record", "check", str(out / "transaction.an2"), "--quiet"]) != 0:
-        raise EnvironmentFault("environment.record_invalid", "transaction.an2 does not validate", "report this")
+        raise EnvironmentFault(
+            "environment.record_invalid", "transaction.an2 does not validate", "report this"
+        )
 
 
 __all__ = ["add_arguments", "run"]

@@ -15,7 +15,9 @@ COLOURS = {Status.OK: "32", Status.WARN: "33", Status.FAIL: "31"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, default=Path("/etc/livescan/station.toml"), help="station.toml")
+    parser.add_argument(
+        "--config", type=Path, default=Path("/etc/livescan/station.toml"), help="station.toml"
+    )
     parser.add_argument("--json", action="store_true", help="machine-readable")
     parser.add_argument("--strict", action="store_true", help="warnings fail too")
 
@@ -25,7 +27,11 @@ def run(args: argparse.Namespace) -> int:
     checks = examine(load_settings(args.config))
     bad = {Status.FAIL, Status.WARN} if args.strict else {Status.FAIL}
     if args.json:
-        print(json.dumps({"ok": not any(c.status in bad for c in checks), "checks": [asdict(c) for c in checks]}))
+        print(
+            json.dumps(
+                {"ok": not any(c.status in bad for c in checks), "checks": [asdict(c) for c in checks]}
+            )
+        )
     else:
         for check in checks:
             print(_line(check, sys.stdout.isatty()))
@@ -36,4 +42,6 @@ def _line(check: Check, colour: bool) -> str:
     status = f"{check.status:4}"
     if colour:
         status = f"\033[{COLOURS[check.status]}m{status}\033[0m"
-    return f"{status}  {check.name:20} {check.fact}" + (f"\n      {'':20} -> {check.advice}" if check.advice else "")
+    return f"{status}  {check.name:20} {check.fact}" + (
+        f"\n      {'':20} -> {check.advice}" if check.advice else ""
+    )

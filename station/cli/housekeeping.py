@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from offline_queue.store import Queue
+
 from offline_queue.vault import Vault
 from station.clock import SystemClock
 from station.sdnotify import notify
@@ -28,7 +29,10 @@ def run(args: argparse.Namespace) -> int:
     if not settings.queue.database.exists():
         return _say(args, {"queue": "absent", "audit": "absent", "counts": {}}, 0)
     queue = Queue.open(
-        settings.queue.database, Vault.load(settings.queue.station_key), SystemClock(), station_id=settings.station.id
+        settings.queue.database,
+        Vault.load(settings.queue.station_key),
+        SystemClock(),
+        station_id=settings.station.id,
     )
     try:
         queue.check()

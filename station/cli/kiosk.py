@@ -12,7 +12,9 @@ from station.demo.world import OFFICER, OFFICER_PIN, SUPERVISOR, SUPERVISOR_PIN,
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("kiosk-out"), help="folder for databases and logs")
-    parser.add_argument("--seed", type=int, default=7, help="which synthetic person stands there (default: 7)")
+    parser.add_argument(
+        "--seed", type=int, default=7, help="which synthetic person stands there (default: 7)"
+    )
     parser.add_argument("--port", type=int, default=8080, help="of the kiosk page (default: 8080)")
 
 

@@ -35,7 +35,9 @@ class Officer:
 
     def new_booking(self, subject: Answer, missing: dict[str, str], request_id: str) -> Answer:
         return self._call(
-            "POST", "/bookings", {"subject": subject, "tot": "CAR", "missing": missing, "request_id": request_id}
+            "POST",
+            "/bookings",
+            {"subject": subject, "tot": "CAR", "missing": missing, "request_id": request_id},
         )
 
     def booking(self, booking_id: str) -> Answer:

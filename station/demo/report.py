@@ -15,9 +15,10 @@ from jinja2 import Environment, StrictUndefined
 from station.demo.story import SUBJECT, Told
 
 VERIFY = (
-    "openssl cms -verify -binary -inform DER -in manifest.p7s -content manifest.json -CAfile issuing-ca.pem -out /dev/null"
+    "openssl cms -verify -binary -inform DER -in manifest.p7s -content manifest.json"
+    " -CAfile issuing-ca.pem -out /dev/null"
 )
-DIGEST_CHECK = "sha256sum transaction.an2; grep -o '\"sha256\":\"[0-9a-f]*\"' manifest.json"
+DIGEST_CHECK = 'sha256sum transaction.an2; grep -o \'"sha256":"[0-9a-f]*"\' manifest.json'
 
 
 def write_report(told: Told, out: Path, *, seed: int, took_s: float) -> Path:
@@ -72,7 +73,9 @@ def _stopped(told: Told) -> list[dict[str, str]]:
         if capture["result"] == "retake":
             causes = capture["causes"]
             what = f"quality {capture['score']}: " + ", ".join(cause["code"] for cause in causes)
-            rows.append({"label": capture["label"], "what": what, "told": " ".join(c["advice"] for c in causes[:2])})
+            rows.append(
+                {"label": capture["label"], "what": what, "told": " ".join(c["advice"] for c in causes[:2])}
+            )
         elif capture["result"] == "wrong_finger":
             finding = capture["finding"]
             rows.append({"label": capture["label"], "what": finding["message"], "told": finding["advice"]})

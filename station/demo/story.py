@@ -160,7 +160,9 @@ def _entry(officer: Officer, told: Told) -> dict[str, Any]:
         if entry["tcn"] == told.tcn:
             found: dict[str, Any] = entry
             return found
-    raise StationError("demo.entry_lost", f"{told.tcn} is not in the queue", "this must never happen: report it")
+    raise StationError(
+        "demo.entry_lost", f"{told.tcn} is not in the queue", "this must never happen: report it"
+    )
 
 
 def _wait(progress: Progress, what: str, ready: Callable[[], bool]) -> None:
@@ -168,7 +170,9 @@ def _wait(progress: Progress, what: str, ready: Callable[[], bool]) -> None:
     give_up = time.monotonic() + WAIT_S
     while not ready():
         if time.monotonic() > give_up:
-            raise StationError("demo.timeout", f"waited {WAIT_S:.0f} s for {what}", "read the logs in run/logs")
+            raise StationError(
+                "demo.timeout", f"waited {WAIT_S:.0f} s for {what}", "read the logs in run/logs"
+            )
         progress.wait(f"waiting for {what}")
         time.sleep(0.15)
 

@@ -102,7 +102,11 @@ class Supervisor:
 
     def _spawn(self, unit: _Unit) -> None:
         unit.process = subprocess.Popen(
-            unit.command, stdout=subprocess.PIPE, stderr=unit.log, env=self._environment, start_new_session=True
+            unit.command,
+            stdout=subprocess.PIPE,
+            stderr=unit.log,
+            env=self._environment,
+            start_new_session=True,
         )
         threading.Thread(target=self._watch, args=(unit, unit.process), daemon=True).start()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from station.access import write_officers
+from station.access import hash_pin
 from station.clock import SystemClock
 from station.demo.network import Cable
 from station.demo.supervisor import Supervisor
@@ -22,6 +22,11 @@ from station.sim.pki import make_pki
 
 OFFICER, OFFICER_PIN = "avery", "24681357"
 SUPERVISOR, SUPERVISOR_PIN = "morgan", "86427531"
+
+OFFICERS = (
+    (OFFICER, "Avery Officer (simulated)", "officer", OFFICER_PIN),
+    (SUPERVISOR, "Morgan Supervisor (simulated)", "supervisor", SUPERVISOR_PIN),
+)
 
 SETTINGS = """\
 # Written by the demonstration. Everything here is SIMULATED.
@@ -52,7 +57,7 @@ station_key = "{station_key}"
 reserve_mib = 64
 
 [signing]
-uri = "file:{signing_key}?cert={signing_cert}&chain={station_ca}"
+uri = "{signing_uri}"
 
 [gateway]
 kind = "simulated"
@@ -119,29 +124,41 @@ class World:
     def _start(self) -> None:
         pki = make_pki(self.data / "pki", SystemClock())
         script = self.run / "person.json"
-        script.write_text(json.dumps({"missing": list(self.story.missing), "placements": list(self.story.placements)}))
+        script.write_text(
+            json.dumps({"missing": list(self.story.missing), "placements": list(self.story.placements)})
+        )
         tty = self.run / "reader"
         self.processes.start(
             "reader",
             "drivers.sim.peers.fap60",
-            *("--tty", str(tty), "--seed", str(self.seed), "--script", str(script), "--speed", str(self.speed)),
+            *(
+                "--tty",
+                str(tty),
+                "--seed",
+                str(self.seed),
+                "--script",
+                str(script),
+                "--speed",
+                str(self.speed),
+            ),
         )
         self.gateway_port = _free_port()
         self.processes.start(
             "gateway",
             "station.sim.gateway",
-            *("--pki", str(self.data / "pki"), "--data", str(self.data / "gateway"), "--port", str(self.gateway_port)),
+            *(
+                "--pki",
+                str(self.data / "pki"),
+                "--data",
+                str(self.data / "gateway"),
+                "--port",
+                str(self.gateway_port),
+            ),
             *("--faults", str(self.run / "faults.json"), "--answer-after", str(self.story.answer_after_s)),
             *("--second-stage-after", str(self.story.second_stage_after_s)),
         )
         self.cable = Cable(self.gateway_port)
-        write_officers(
-            self.run / "officers.toml",
-            [
-                (OFFICER, "Avery Officer (simulated)", "officer", OFFICER_PIN),
-                (SUPERVISOR, "Morgan Supervisor (simulated)", "supervisor", SUPERVISOR_PIN),
-            ],
-        )
+        (self.run / "officers.toml").write_text("".join(_officer(*who) for who in OFFICERS))
         self.config = self.data / "station.toml"
         self.config.write_text(
             SETTINGS.format(
@@ -150,17 +167,19 @@ class World:
                 data=self.data.resolve(),
                 web_port=self.web_port,
                 gateway_port=self.cable.port,
-                station_key=pki.station_key,
-                signing_key=pki.signing_key,
-                signing_cert=pki.signing_cert,
-                station_ca=pki.station_ca,
+                station_key=pki.station_vault_key,
+                signing_uri=pki.signing_uri,
                 gateway_ca=pki.gateway_ca,
-                client_cert=pki.client_cert,
-                client_key=pki.client_key,
+                client_cert=pki.station_client_cert,
+                client_key=pki.station_client_key,
             )
         )
         for name in ("capture-service", "web", "sync"):
             self.processes.start(name, "station", name, "--config", str(self.config))
+
+
+def _officer(who: str, name: str, role: str, pin: str) -> str:
+    return f'[[officer]]\nid = "{who}"\nname = "{name}"\nrole = "{role}"\npin = "{hash_pin(pin)}"\n\n'
 
 
 def _free_port() -> int:

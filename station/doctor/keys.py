@@ -22,7 +22,11 @@ def check_station_key(settings: Settings) -> Check:
     try:
         Vault.load(path)
     except Exception as error:
-        return fail("station-key", f"{path}: {error}", "restore the key file (mode 0600); without it the queue is shut")
+        return fail(
+            "station-key",
+            f"{path}: {error}",
+            "restore the key file (mode 0600); without it the queue is shut",
+        )
     return ok("station-key", f"{path} loads")
 
 
@@ -71,7 +75,9 @@ def _days_left(name: str, certificate: x509.Certificate, now: dt.datetime | None
     until = certificate.not_valid_after_utc
     days = (until - now).days
     if now < certificate.not_valid_before_utc:
-        return fail(name, f"not valid before {certificate.not_valid_before_utc:%Y-%m-%d}", "check the clock first")
+        return fail(
+            name, f"not valid before {certificate.not_valid_before_utc:%Y-%m-%d}", "check the clock first"
+        )
     if now > until:
         return fail(name, f"expired on {until:%Y-%m-%d}", "enrol again; capture goes on, sending waits")
     if days < WARN_DAYS:

@@ -28,10 +28,14 @@ def check_disk(settings: Settings) -> Check:
     try:
         free = shutil.disk_usage(folder).free // 2**20
     except OSError as error:
-        return fail("disk", f"{folder}: {error.strerror}", "create the folder and give it to the station's user")
+        return fail(
+            "disk", f"{folder}: {error.strerror}", "create the folder and give it to the station's user"
+        )
     reserve = settings.queue.reserve_mib
     if free < reserve:
-        return fail("disk", f"{free} MiB free in {folder}, reserve {reserve} MiB", "free space; bookings are refused")
+        return fail(
+            "disk", f"{free} MiB free in {folder}, reserve {reserve} MiB", "free space; bookings are refused"
+        )
     if free < 8 * reserve:
         return warn("disk", f"{free} MiB free in {folder}", "free space soon; see docs/queue.md on retention")
     return ok("disk", f"{free} MiB free in {folder}")
@@ -48,9 +52,13 @@ def check_clock(_settings: Settings, *, now: dt.datetime | None = None, state: i
     """A wrong clock breaks TLS and dates; an unsynchronised one is evidence of nothing."""
     now = now or dt.datetime.now(dt.UTC)
     if now < EARLIEST_PLAUSIBLE:
-        return fail("clock", f"the clock says {now:%Y-%m-%d}", "set the time (chrony, RTC module) before booking")
+        return fail(
+            "clock", f"the clock says {now:%Y-%m-%d}", "set the time (chrony, RTC module) before booking"
+        )
     if (clock_state() if state is None else state) == TIME_ERROR:
-        return warn("clock", f"{now:%Y-%m-%d %H:%M:%SZ}, not synchronised", "check chrony or systemd-timesyncd")
+        return warn(
+            "clock", f"{now:%Y-%m-%d %H:%M:%SZ}, not synchronised", "check chrony or systemd-timesyncd"
+        )
     return ok("clock", f"{now:%Y-%m-%d %H:%M:%SZ}, synchronised")
 
 
@@ -73,12 +81,16 @@ def check_modem_manager(_settings: Settings) -> Check:
     except (OSError, subprocess.TimeoutExpired):
         return ok("modem-manager", "no systemd to ask")
     if state == "active":
-        return warn("modem-manager", "active", "keep the udev rule ID_MM_DEVICE_IGNORE, or disable ModemManager")
+        return warn(
+            "modem-manager", "active", "keep the udev rule ID_MM_DEVICE_IGNORE, or disable ModemManager"
+        )
     return ok("modem-manager", "not active")
 
 
 def check_nfiq2(_settings: Settings) -> Check:
     """Whether the real NFIQ 2 can be computed here; without it records carry no NFIQ 2 score."""
     if importlib.util.find_spec("nbis") is None:
-        return warn("nfiq2", "nbis-python is not installed", "optional: pip install 'livescan-booking-station[nbis]'")
+        return warn(
+            "nfiq2", "nbis-python is not installed", "optional: pip install 'livescan-booking-station[nbis]'"
+        )
     return ok("nfiq2", "nbis-python is installed")

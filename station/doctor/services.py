@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from drivers.remote import RemoteReader
 from offline_queue.store import Queue
+
 from offline_queue.vault import Vault
-from station.access import load_officers
+from station.access import Role, load_officers
 from station.clock import SystemClock
 from station.doctor.check import Check, fail, ok, warn
 from station.settings import Settings
@@ -25,14 +26,16 @@ def check_reader(settings: Settings) -> Check:
     except Exception as error:
         return fail("reader", str(error), getattr(error, "advice", "") or "start livescan-capture")
     if status.get("error"):
-        error = status["error"]
-        return fail("reader", f"{error['code']}: {error['message']}", error.get("advice", ""))
+        trouble = status["error"]
+        return fail("reader", f"{trouble['code']}: {trouble['message']}", trouble.get("advice", ""))
     info = status.get("info") or {}
     words = f"{info.get('make')} {info.get('model')} {info.get('serial')}, {info.get('ppi')} ppi"
     if info.get("simulated"):
         return warn("reader", f"{words}: SIMULATED", "for training and tests only: no real person")
     if info.get("certification") in (None, "none"):
-        return warn("reader", f"{words}, not certified", "training only; a booking needs an Appendix F device")
+        return warn(
+            "reader", f"{words}, not certified", "training only; a booking needs an Appendix F device"
+        )
     return ok("reader", words)
 
 
@@ -40,7 +43,9 @@ def check_queue(settings: Settings) -> Check:
     """The queue's database opens, is whole, and its audit chain verifies."""
     database = settings.queue.database
     if not database.exists():
-        return warn("queue", f"{database} does not exist yet", "it is made by the first start of livescan-web")
+        return warn(
+            "queue", f"{database} does not exist yet", "it is made by the first start of livescan-web"
+        )
     try:
         queue = Queue.open(
             database, Vault.load(settings.queue.station_key), SystemClock(), station_id=settings.station.id
@@ -74,9 +79,13 @@ def check_gateway(settings: Settings) -> Check:
         ):
             version = tls.version()
     except ssl.SSLCertVerificationError as error:
-        return fail("gateway", f"{host}: certificate refused: {error.verify_message}", "check the clock, then the CA")
+        return fail(
+            "gateway", f"{host}: certificate refused: {error.verify_message}", "check the clock, then the CA"
+        )
     except (OSError, ssl.SSLError) as error:
-        return fail("gateway", f"{host}:{port}: {error}", "network down? bookings go on, the queue keeps them")
+        return fail(
+            "gateway", f"{host}:{port}: {error}", "network down? bookings go on, the queue keeps them"
+        )
     if settings.gateway.kind == "simulated":
         return warn("gateway", f"{host}:{port} {version}: SIMULATED", "nothing reaches a real agency")
     return ok("gateway", f"{host}:{port} {version}")
@@ -89,6 +98,6 @@ def check_officers(settings: Settings) -> Check:
         officers = load_officers(path)
     except Exception as error:
         return fail("officers", f"{path}: {error}", "see docs/kiosk.md on officers.toml")
-    if not any(officer.role == "supervisor" for officer in officers.values()):
+    if not any(officer.role is Role.SUPERVISOR for officer, _pin in officers.values()):
         return warn("officers", f"{len(officers)} officers, no supervisor", "overrides need a supervisor")
     return ok("officers", f"{len(officers)} officers")
