@@ -1,0 +1,384 @@
+"""The tables of the standard as literal data: every field we write or check, with its form and where the rule is from.
+
+Nothing is computed here. `validate` reads the tables; `tot/*` write by them. Sources, named in each row:
+
+I13  ANSI/NIST-ITL 1-2011 Update 2013 (page where known); NIEM 6.0 biom.xsd for code lists
+V91  FBI EBTS 9.1, IAFIS-DOC-01078-9.1 (25 May 2010), rules per transaction type
+E10  FBI EBTS 10 draft change history (14 December 2012)
+I112 FBI EBTS 11.2 XML templates (12 February 2025): same field numbers, newer occurrences
+
+need: M mandatory, O optional, D depends (`validate` holds the condition).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from station.records import codes
+
+A, N, AN, HEX = "[A-Za-z]", "[0-9]", "[A-Za-z0-9]", "[0-9A-Fa-f]"
+NAME = "[A-Za-z ,-]"
+AN_DASH = "[A-Za-z0-9-]"
+PRINT = "[ -~]"
+FREE = "[ -~\\t\\r\\n]"
+
+Need = Literal["M", "O", "D"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One information item: characters (a regular expression class), length in characters, allowed values.
+
+    kind: `date` for CCYYMMDD, `date0` where 00000000 means unknown. soft: a value outside `values` is a warning.
+    """
+
+    mnemonic: str
+    chars: str
+    low: int
+    high: int
+    need: Need = "M"
+    values: Collection[str] | None = None
+    kind: Literal["", "date", "date0"] = ""
+    soft: bool = False
+
+
+@dataclass(frozen=True)
+class FieldRule:
+    """One field. items: of each subfield, in order; low, high: how many subfields it may have when present."""
+
+    number: int
+    mnemonic: str
+    name: str
+    need: Need
+    items: tuple[Item, ...]
+    source: str
+    low: int = 1
+    high: int = 1
+
+    @property
+    def grouped(self) -> bool:
+        """True when a subfield has more than one item."""
+        return len(self.items) > 1
+
+
+Table = tuple[FieldRule, ...]
+
+
+def _one(
+    number: int,
+    mnemonic: str,
+    name: str,
+    need: Need,
+    chars: str,
+    size: tuple[int, int],
+    source: str,
+    high: int = 1,
+    values: Collection[str] | None = None,
+    kind: Literal["", "date", "date0"] = "",
+    soft: bool = False,
+) -> FieldRule:
+    """A field whose subfields have one item."""
+    item = Item(mnemonic, chars, size[0], size[1], "M", values, kind, soft)
+    return FieldRule(number, mnemonic, name, need, (item,), source, 1, high)
+
+
+_DATE = (8, 8)
+_LEN = _one(1, "LEN", "record length in bytes", "M", N, (1, 10), "I13 Annex B")
+_IDC = _one(2, "IDC", "link between CNT and record", "M", N, (1, 3), "I13 7.3.1; two digits in EBTS, V91")
+
+TYPE_1: Table = (
+    _LEN,
+    _one(
+        2, "VER", "version", "M", N, (4, 4), "I13 fn 47", values=("0400", "0500", "0501", "0502"), soft=True
+    ),
+    FieldRule(3, "CNT", "content", "M", (Item("REC", N, 1, 2), Item("IDC", N, 1, 3)), "I13 p.139", 1, 1000),
+    _one(4, "TOT", "type of transaction", "M", AN, (1, 16), "I13 p.139"),
+    _one(5, "DAT", "date", "M", N, _DATE, "I13 p.139; V91 one day ahead at most", kind="date"),
+    _one(6, "PRY", "priority, 1 most urgent", "O", "[1-9]", (1, 1), "V91"),
+    _one(7, "DAI", "destination agency", "M", PRINT, (1, 64), "I13 p.139; V91: 9 AN"),
+    _one(8, "ORI", "originating agency", "M", PRINT, (1, 64), "I13 p.139; V91: 9 AN"),
+    _one(9, "TCN", "control number", "M", PRINT, (10, 40), "V91"),
+    _one(10, "TCR", "control number answered", "D", PRINT, (1, 40), "V91: responses only"),
+    _one(11, "NSR", "native scanning resolution, px/mm", "M", "[0-9.]", (5, 5), "I13 p.139; I112"),
+    _one(12, "NTR", "nominal resolution, px/mm", "M", "[0-9.]", (5, 5), "I13 p.139; I112"),
+    FieldRule(
+        13,
+        "DOM",
+        "domain",
+        "D",
+        (Item("DNM", PRINT, 1, 64), Item("DVN", PRINT, 0, 64, "O")),
+        "I112: required; NORAM US EBTS 11.1",
+    ),
+    _one(14, "GMT", "time, UTC", "O", "[0-9Z]", (15, 15), "I13 p.489"),
+    FieldRule(
+        15,
+        "DCS",
+        "character sets",
+        "O",
+        (Item("CSI", N, 1, 3), Item("CSN", PRINT, 1, 32), Item("CSV", PRINT, 0, 32, "O")),
+        "V91; I13",
+        1,
+        99,
+    ),
+    FieldRule(
+        16,
+        "APS",
+        "application profile",
+        "O",
+        (Item("APO", PRINT, 1, 64), Item("APN", PRINT, 1, 64), Item("APV", PRINT, 1, 64)),
+        "I13",
+        1,
+        99,
+    ),
+    FieldRule(
+        17,
+        "ANM",
+        "agency names",
+        "O",
+        (Item("DAN", PRINT, 0, 125, "O"), Item("OAN", PRINT, 0, 125, "O")),
+        "I13",
+    ),
+    _one(18, "GNS", "geographic name set", "O", A, (3, 4), "I13, from memory"),
+)
+
+TYPE_2_CAR: Table = (
+    _LEN,
+    _IDC,
+    _one(5, "RET", "keep in the FBI's criminal file", "M", A, (1, 1), "V91", values=codes.YES_NO),
+    _one(6, "ATN", "attention", "O", "[ -\\-/-~]", (3, 30), "V91: no periods"),
+    _one(7, "SCO", "send copy to", "O", PRINT, (9, 19), "V91", 9),
+    _one(9, "OCA", "your case number", "O", "[ -\\-/-~]", (1, 20), "V91: no periods, not a blank first"),
+    _one(14, "FBI", "FBI number (UCN)", "O", AN, (1, 9), "V91", 5),
+    _one(15, "SID", "state identification number", "O", AN_DASH, (3, 10), "V91"),
+    _one(16, "SOC", "social security number", "O", N, (9, 9), "V91", 4),
+    _one(17, "MNU", "miscellaneous number", "O", AN_DASH, (4, 15), "V91", 4),
+    _one(18, "NAM", "name, SURNAME,GIVEN MIDDLE", "M", NAME, (3, 50), "V91: 30; E10: 50"),
+    _one(19, "AKA", "aliases", "O", "[A-Za-z0-9 ,&-]", (3, 50), "V91: 30; E10: 50", 10),
+    _one(20, "POB", "place of birth", "M", A, (2, 2), "V91", values=codes.POB, soft=True),
+    _one(21, "CTZ", "citizenship", "O", A, (2, 2), "V91: 1; E10: 10", 10, values=codes.CTZ, soft=True),
+    _one(22, "DOB", "date of birth", "M", N, _DATE, "V91: 00000000 unknown", 5, kind="date0"),
+    _one(24, "SEX", "sex", "M", A, (1, 1), "V91", values=codes.SEX),
+    _one(25, "RAC", "race", "M", A, (1, 1), "V91", values=codes.RAC),
+    _one(26, "SMT", "scars, marks, tattoos", "O", "[A-Za-z ]", (3, 10), "V91", 10),
+    _one(27, "HGT", "height, feet and inches or Nnn", "M", "[0-9N]", (3, 3), "V91: 400-711, N48-N95, 000"),
+    _one(29, "WGT", "weight, pounds", "M", N, (3, 3), "V91: 050-499, 000 unknown"),
+    _one(31, "EYE", "eyes", "M", A, (3, 3), "V91", values=codes.EYE),
+    _one(32, "HAI", "hair", "M", A, (3, 3), "V91; NIEM 6.0 for STR", values=codes.HAI),
+    _one(35, "PPA", "palm prints available", "O", A, (1, 1), "V91", values=codes.YES),
+    _one(36, "PHT", "photo available", "O", A, (1, 1), "V91", values=codes.YES),
+    _one(39, "EAD", "employer and address", "O", FREE, (1, 120), "V91"),
+    _one(40, "OCP", "occupation", "O", FREE, (1, 50), "V91"),
+    _one(41, "RES", "residence", "O", FREE, (1, 120), "V91"),
+    _one(45, "DOA", "date of arrest", "M", N, _DATE, "V91: not after the submission", kind="date"),
+    FieldRule(
+        47,
+        "ASL",
+        "arrest segment: offence date, offence",
+        "M",
+        (Item("DOO", N, 8, 8, "O", kind="date"), Item("AOL", FREE, 1, 300)),
+        "V91",
+        1,
+        40,
+    ),
+    FieldRule(
+        51,
+        "CSL",
+        "court segment",
+        "O",
+        (Item("CDD", N, 8, 8, "O", kind="date"), Item("COL", FREE, 1, 300), Item("CPL", FREE, 1, 300)),
+        "V91",
+        1,
+        40,
+    ),
+    _one(54, "SSD", "custody status from", "O", N, _DATE, "V91: not before DOA", kind="date"),
+    _one(55, "SLE", "custody status", "O", FREE, (1, 300), "V91: needs SSD"),
+    _one(56, "ICO", "caution", "O", FREE, (1, 50), "V91"),
+    FieldRule(
+        67,
+        "IMA",
+        "image capture equipment",
+        "O",
+        (Item("MAK", PRINT, 1, 25), Item("MODL", PRINT, 1, 25), Item("SERNO", PRINT, 1, 50)),
+        "V91",
+    ),
+    _one(70, "RAP", "rap sheet wanted", "O", A, (1, 1), "V91", values=codes.YES_NO),
+    _one(73, "CRI", "controlling agency (booking ORI)", "M", AN, (1, 9), "V91", 3),
+    FieldRule(
+        84,
+        "AMP",
+        "fingers not printed",
+        "D",
+        (Item("FGP", N, 2, 2), Item("AMPCD", A, 2, 2, values=codes.AMP)),
+        "V91: 10; I112: 13",
+        1,
+        13,
+    ),
+    _one(87, "TAA", "treat as adult", "O", A, (1, 1), "V91", values=codes.YES),
+)
+
+TYPE_2_RESPONSE: Table = (
+    _LEN,
+    _IDC,
+    _one(6, "ATN", "attention", "O", PRINT, (3, 30), "V91"),
+    _one(7, "SCO", "send copy to", "O", PRINT, (9, 19), "V91", 9),
+    _one(9, "OCA", "your case number", "O", PRINT, (1, 20), "V91"),
+    _one(14, "FBI", "FBI number (UCN)", "O", AN, (1, 9), "V91", 1000),
+    _one(15, "SID", "state identification number", "O", AN_DASH, (3, 10), "V91", 1000),
+    _one(18, "NAM", "name on the record found", "O", NAME, (3, 50), "V91; E10"),
+    _one(59, "SRF", "search results findings", "O", A, (1, 1), "V91; I112", values=codes.SRF),
+    _one(60, "MSG", "messages", "O", FREE, (1, 300), "V91: 11 of 300 characters", 11),
+    _one(71, "ACN", "action to be taken", "O", FREE, (0, 300), "V91"),
+    _one(73, "CRI", "controlling agency", "O", AN, (1, 9), "V91", 3),
+    _one(75, "ERS", "rap sheet", "O", FREE, (4, 200_000), "V91: lines of 74 characters"),
+    _one(2007, "SDOB", "date of birth as submitted", "O", N, _DATE, "I112", kind="date0"),
+    _one(2008, "SNAM", "name as submitted", "O", NAME, (3, 50), "I112"),
+)
+"""What SRE and ERRT share; each transaction type makes its own fields mandatory (`with_mandatory`)."""
+
+
+def with_mandatory(table: Table, *mnemonics: str) -> Table:
+    """The same table with these fields mandatory."""
+    return tuple(
+        FieldRule(rule.number, rule.mnemonic, rule.name, "M", rule.items, rule.source, rule.low, rule.high)
+        if rule.mnemonic in mnemonics
+        else rule
+        for rule in table
+    )
+
+
+CGA_BY_NUMBER = {0: "NONE", 1: "WSQ20", 2: "JPEGB", 3: "JPEGL", 4: "JP2", 5: "JP2L", 6: "PNG"}
+"""Compression: the byte of a Type-4 and the string of a Type-14 (NIEM 6.0)."""
+
+FRICTION_IMP = frozenset({*range(9), *range(20, 30), 41, 42})
+"""IMP of fingerprints (NIEM 6.0); toward the FBI only 0 and 1 are used."""
+
+FINGER_FGP = frozenset({*range(20), 33, 36, *range(40, 55)})
+"""FGP of a Type-14 (I13 p.353; 51 to 54 from NIEM 6.0)."""
+
+MAX_PIXELS = (
+    dict.fromkeys(range(1, 11), (800, 750))
+    | {11: (500, 1000), 12: (500, 1000), 13: (1600, 1500), 14: (1600, 1500), 15: (1600, 1500)}
+    | dict.fromkeys(range(40, 46), (800, 750))
+)
+"""Width and height at 500 ppi (I13, from memory; consistent with FBI capture areas): more is a warning."""
+
+_FRICTION = [str(code) for code in sorted(FRICTION_IMP)]
+_FINGERS = [str(code) for code in sorted(FINGER_FGP)]
+_SIDE = (1, 5)
+
+TYPE_14: Table = (
+    _LEN,
+    _IDC,
+    _one(3, "IMP", "impression type", "M", N, (1, 2), "I13; NIEM", values=_FRICTION),
+    _one(4, "SRC", "capturing agency", "M", PRINT, (9, 36), "V91: 9-20 and more"),
+    _one(5, "FCD", "capture date", "M", N, _DATE, "I13", kind="date"),
+    _one(6, "HLL", "pixels per line", "D", N, _SIDE, "I13: with 999"),
+    _one(7, "VLL", "lines", "D", N, _SIDE, "I13: with 999"),
+    _one(8, "SLC", "scale units", "D", N, (1, 1), "E10: the FBI takes 1 and 2 only", values=("1", "2")),
+    _one(9, "THPS", "pixels per unit, across", "D", N, _SIDE, "I13"),
+    _one(10, "TVPS", "pixels per unit, down", "D", N, _SIDE, "I13"),
+    _one(11, "CGA", "compression", "D", AN, (3, 5), "I13", values=tuple(CGA_BY_NUMBER.values())),
+    _one(12, "BPX", "bits per pixel", "D", N, (1, 2), "I13", values=("8",)),
+    _one(13, "FGP", "position", "M", N, (1, 2), "I13 p.353", values=_FINGERS),
+    FieldRule(
+        14, "PPD", "position of a tip", "D", (Item("DFP", N, 1, 2), Item("FIC", AN, 3, 3)), "I13 p.353"
+    ),
+    FieldRule(
+        15,
+        "PPC",
+        "coordinates of a tip",
+        "D",
+        (
+            Item("FVC", AN, 2, 3),
+            Item("LOS", AN, 2, 3),
+            *(Item(name, N, 1, 5) for name in ("LHC", "RHC", "TVC", "BVC")),
+        ),
+        "I13 p.353",
+        1,
+        12,
+    ),
+    _one(16, "SHPS", "scanned density across", "O", N, _SIDE, "I13"),
+    _one(17, "SVPS", "scanned density down", "O", N, _SIDE, "I13"),
+    FieldRule(
+        18,
+        "AMP",
+        "fingers not in this image",
+        "O",
+        (Item("FRAP", N, 1, 2), Item("ABC", A, 2, 2, values=(*codes.AMP, "SR"))),
+        "I13; NIEM for SR",
+        1,
+        5,
+    ),
+    _one(20, "COM", "comment", "O", PRINT, (1, 126), "I13"),
+    FieldRule(
+        21,
+        "SEG",
+        "finger boxes, origin top left",
+        "D",
+        (Item("FRSP", N, 1, 2), *(Item(name, N, 1, 5) for name in ("LHC", "RHC", "TVC", "BVC"))),
+        "I13",
+        1,
+        5,
+    ),
+    FieldRule(22, "NQM", "NFIQ 1, legacy", "O", (Item("FRNP", N, 1, 2), Item("IQS", N, 1, 3)), "V91", 1, 5),
+    FieldRule(
+        23,
+        "SQM",
+        "segmentation quality",
+        "O",
+        (Item("FRQP", N, 1, 2), Item("QVU", N, 1, 3), Item("QAV", HEX, 4, 4), Item("QAP", N, 1, 5)),
+        "I13",
+        1,
+        45,
+    ),
+    FieldRule(
+        24,
+        "FQM",
+        "finger quality",
+        "O",
+        (Item("FRMP", N, 1, 2), Item("QVU", N, 1, 3), Item("QAV", HEX, 4, 4), Item("QAP", N, 1, 5)),
+        "I13; NFIQ 2 is vendor 0101",
+        1,
+        45,
+    ),
+    FieldRule(25, "ASEG", "finger outlines", "O", (Item("FRAS", N, 1, 2), Item("NOP", N, 1, 2)), "I13", 1, 5),
+    _one(26, "SCF", "simultaneous capture", "O", N, (1, 3), "I13"),
+    _one(27, "SIF", "stitched", "O", A, (1, 1), "I13", values=("Y",)),
+    _one(
+        30,
+        "DMM",
+        "device monitoring mode",
+        "O",
+        A,
+        (7, 10),
+        "I13",
+        values=("CONTROLLED", "ASSISTED", "OBSERVED", "UNATTENDED", "UNKNOWN"),
+    ),
+    _one(31, "FAP", "acquisition profile", "O", N, (2, 3), "I13"),
+    _one(46, "SUB", "subject condition", "O", PRINT, (1, 99), "I13"),
+    _one(47, "CON", "capture organisation", "O", PRINT, (1, 1000), "I13"),
+    _one(200, "ISC", "image source", "O", PRINT, (1, 99), "I112"),
+    _one(901, "FCT", "capture technology", "O", N, (1, 2), "NIEM"),
+    _one(902, "ANN", "annotation", "O", PRINT, (1, 1000), "I13"),
+    _one(903, "DUI", "device id", "O", AN, (13, 16), "I13"),
+    FieldRule(
+        904,
+        "MMS",
+        "make, model, serial",
+        "O",
+        (Item("MAK", PRINT, 1, 50), Item("MOD", PRINT, 1, 50), Item("SER", PRINT, 1, 50)),
+        "I13",
+    ),
+    _one(993, "SAN", "agency name", "O", PRINT, (1, 125), "I13"),
+    _one(994, "EFR", "external file", "D", PRINT, (1, 200), "I13: instead of 999"),
+    _one(995, "ASC", "associated context", "O", PRINT, (1, 99), "I13"),
+    _one(996, "HAS", "SHA-256 of the image data", "O", HEX, (64, 64), "I13 p.240"),
+    _one(997, "SOR", "source representation", "O", PRINT, (1, 99), "I13"),
+    _one(998, "GEO", "place of capture", "O", PRINT, (1, 1000), "I13"),
+)
+"""Type-14 without 999. ASEG, ANN, ASC, SOR, GEO are checked for their first items only."""
+
+LOOSE_14 = frozenset({25, 902, 995, 997, 998})
+"""Fields of TYPE_14 with more items than the table tells; only their presence is known here."""
