@@ -1,0 +1,266 @@
+"""From a reader to a judged impression: Reader and plan step in, CaptureOutcome out.
+
+The outcome is accepted, or a retake with causes and advice, or a wrong finger with a finding. Nothing is stored
+here. Errors of the reader (drivers.errors.CaptureRetry, ReaderFault) pass through untouched: the first is for the
+person, the second for the machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.reader import Cancelled, CaptureRequest, Frame, Preview, Reader
+from station.booking import Attempt, Finding, Segment
+from station.booking_plan import LABELS, Step, fingers_of
+from station.friction_ridge import FGP, Impression, MinutiaTemplate, QualityCause, QualityReport
+
+Gray = NDArray[np.uint8]
+Templates = Mapping[FGP, Sequence[MinutiaTemplate]]
+Result = Literal["accepted", "retake", "wrong_finger"]
+
+SLAP_MARGIN = 16
+"""Pixels around a finger box that still belong to the finger when it is scored alone."""
+
+
+class SlapBox(Protocol):
+    """A finger box as `station.imaging.segment_slap` gives it."""
+
+    @property
+    def box(self) -> tuple[int, int, int, int]: ...
+    @property
+    def angle_deg(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """The imaging and matching functions a capture needs; `Instruments.shipped()` are the real ones."""
+
+    extract: Callable[[Gray, int], MinutiaTemplate]
+    assess: Callable[[Gray, int], QualityReport]
+    assess_preview: Callable[[Gray, int], QualityReport]
+    segment_slap: Callable[[Gray, int, int], Sequence[SlapBox]]
+    match: Callable[[MinutiaTemplate, MinutiaTemplate], float]
+    wrong_finger: Callable[[MinutiaTemplate, FGP, Templates], Any]
+    draw: Callable[[Gray, MinutiaTemplate, QualityReport], NDArray[np.uint8]]
+
+    @classmethod
+    def shipped(cls) -> Instruments:
+        """The station's own functions, imported on first use."""
+        from station import imaging, matching
+        from station.matching import sequence
+
+        return cls(
+            extract=imaging.extract,
+            assess=imaging.assess,
+            assess_preview=imaging.assess_preview,
+            segment_slap=imaging.segment_slap,
+            match=matching.match,
+            wrong_finger=sequence.wrong_finger,
+            draw=imaging.draw,
+        )
+
+
+@dataclass(frozen=True)
+class CaptureRules:
+    """What a capture is held to. quality_threshold: 0 to 100; finger_s, lift_s: deadlines in seconds."""
+
+    quality_threshold: int = 40
+    finger_s: float = 30.0
+    lift_s: float = 10.0
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds after which a reader that has said nothing counts as hung."""
+        return self.finger_s + self.lift_s + 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class CaptureOutcome:
+    """What one contact gave. causes: those of the report and those of the plan, worst first."""
+
+    result: Result
+    impression: Impression
+    template: MinutiaTemplate
+    report: QualityReport
+    causes: tuple[QualityCause, ...]
+    finding: Finding | None
+    segments: tuple[Segment, ...]
+
+    def attempt(self) -> Attempt:
+        """The line of the booking that records this outcome."""
+        one = self.impression
+        return Attempt(
+            fgp=one.fgp,
+            imp=one.imp,
+            number=one.attempt,
+            score=self.report.score,
+            causes=self.causes,
+            finding=self.finding,
+            accepted=self.result == "accepted",
+            minutiae=len(self.template),
+            digest=digest_of(one.frame),
+            officer=one.officer,
+            taken_at=one.frame.wall,
+            simulated=one.frame.reader.simulated,
+            segments=self.segments,
+        )
+
+
+def digest_of(frame: Frame) -> str:
+    """SHA-256 over size and pixels, hexadecimal: which pixels these are, whoever delivered them when."""
+    head = f"{frame.pixels.shape[1]}x{frame.pixels.shape[0]}@{frame.ppi};".encode()
+    return hashlib.sha256(head + frame.pixels.tobytes()).hexdigest()
+
+
+def take(
+    reader: Reader,
+    step: Step,
+    rules: CaptureRules,
+    preview: Preview | None = None,
+    cancelled: Cancelled | None = None,
+) -> Frame:
+    """One frame for a step of the plan. Raises CaptureRetry or ReaderFault as the reader does."""
+    request = CaptureRequest(step.kind, step.lamps, finger_s=rules.finger_s, lift_s=rules.lift_s)
+    return reader.capture(request, preview, cancelled)
+
+
+def examine(
+    frame: Frame,
+    step: Step,
+    taken: Templates,
+    tools: Instruments,
+    rules: CaptureRules,
+    *,
+    officer: str,
+    number: int,
+) -> CaptureOutcome:
+    """Judge a final frame against the plan and what was taken before.
+
+    taken: templates of the single fingers accepted so far, by FGP 1 to 10. Order of the verdicts: fingers that
+    cannot be told apart ask for a retake; then a wrong finger; then quality below the threshold.
+    """
+    template = tools.extract(frame.pixels, frame.ppi)
+    if len(fingers_of(step.fgp)) == 1:
+        report, segments, plan_cause = tools.assess(frame.pixels, frame.ppi), (), None
+        finding = _finding(tools.wrong_finger(template, fingers_of(step.fgp)[0], taken))
+    else:
+        report, segments, plan_cause, finding = _examine_slap(frame, step, template, taken, tools)
+    return CaptureOutcome(
+        result=_verdict(report.score, rules.quality_threshold, plan_cause, finding),
+        impression=Impression(frame, step.fgp, step.imp, officer, number),
+        template=template,
+        report=report,
+        causes=((plan_cause,) if plan_cause else ()) + report.causes,
+        finding=None if plan_cause else finding,
+        segments=segments,
+    )
+
+
+def _verdict(score: int, threshold: int, plan_cause: QualityCause | None, finding: Finding | None) -> Result:
+    if plan_cause is not None:
+        return "retake"
+    if finding is not None:
+        return "wrong_finger"
+    return "accepted" if score >= threshold else "retake"
+
+
+def _examine_slap(
+    frame: Frame, step: Step, template: MinutiaTemplate, taken: Templates, tools: Instruments
+) -> tuple[QualityReport, tuple[Segment, ...], QualityCause | None, Finding | None]:
+    """Count the fingers, score each alone (the slap is as good as its worst), compare each with its roll."""
+    boxes = tools.segment_slap(frame.pixels, frame.ppi, len(step.fingers))
+    cause = _count_cause(len(boxes), len(step.fingers))
+    if cause is not None:
+        return tools.assess(frame.pixels, frame.ppi), (), cause, None
+    reports = [_assess_box(frame, box.box, tools) for box in boxes]
+    worst = min(reports, key=lambda report: report.score)
+    segments, findings = [], []
+    for fgp, box in zip(left_to_right(step), boxes, strict=True):
+        part = cut(template, box.box, box.angle_deg)
+        rolls = [tools.match(part, roll) for roll in taken.get(fgp, ())]
+        segments.append(Segment(fgp, box.box, box.angle_deg, max(rolls, default=None)))
+        findings.append(_finding(tools.wrong_finger(part, fgp, taken)))
+    return worst, tuple(segments), None, _slap_finding(step, findings)
+
+
+def left_to_right(step: Step) -> tuple[FGP, ...]:
+    """The fingers of a slap as they stand on the image: a left hand shows its little finger first."""
+    return step.fingers[::-1] if step.fgp == FGP.PLAIN_LEFT_FOUR else step.fingers
+
+
+def _count_cause(seen: int, wanted: int) -> QualityCause | None:
+    if seen == wanted:
+        return None
+    words = ("no finger", "one finger", "two fingers", "three fingers", "four fingers")
+    said = words[seen] if seen < len(words) else f"{seen} fingers"
+    return QualityCause(
+        "slap_count",
+        1.0,
+        f"{said.capitalize()} seen, {words[wanted]} expected: place them flat, side by side, a little apart",
+    )
+
+
+def _assess_box(frame: Frame, box: tuple[int, int, int, int], tools: Instruments) -> QualityReport:
+    """The report of one finger of a slap, its boxes in pixels of the whole frame."""
+    height, width = frame.pixels.shape
+    left, top = max(0, box[0] - SLAP_MARGIN), max(0, box[1] - SLAP_MARGIN)
+    right, bottom = min(width, box[0] + box[2] + SLAP_MARGIN), min(height, box[1] + box[3] + SLAP_MARGIN)
+    report = tools.assess(np.ascontiguousarray(frame.pixels[top:bottom, left:right]), frame.ppi)
+    moved = tuple(
+        replace(cause, box=(cause.box[0] + left, cause.box[1] + top, *cause.box[2:])) if cause.box else cause
+        for cause in report.causes
+    )
+    return replace(report, causes=moved)
+
+
+def cut(template: MinutiaTemplate, box: tuple[int, int, int, int], angle_deg: float) -> MinutiaTemplate:
+    """The minutiae inside a finger box that is turned by `angle_deg` about its centre, in coordinates of the
+    unturned box."""
+    x, y, width, height = box
+    turn = math.radians(angle_deg)
+    dx, dy = template.x - (x + width / 2), template.y - (y + height / 2)
+    along = dx * math.cos(turn) - dy * math.sin(turn)
+    across = dx * math.sin(turn) + dy * math.cos(turn)
+    inside = (np.abs(along) <= width / 2) & (np.abs(across) <= height / 2)
+    return MinutiaTemplate(
+        width=width,
+        height=height,
+        ppi=template.ppi,
+        x=(template.x[inside] - x).astype(np.float32),
+        y=(template.y[inside] - y).astype(np.float32),
+        angle=template.angle[inside].copy(),
+        kind=template.kind[inside].copy(),
+        quality=template.quality[inside].copy(),
+    )
+
+
+def _finding(found: Any) -> Finding | None:
+    """A `SequenceFinding` as the booking keeps it."""
+    if found is None:
+        return None
+    other = getattr(found, "with_fgp", None)
+    return Finding(found.code, found.message, found.advice, int(other) if other is not None else None)
+
+
+def _slap_finding(step: Step, findings: Sequence[Finding | None]) -> Finding | None:
+    """One finding for a slap: several fingers of the other hand mean that the hands were swapped."""
+    real = [finding for finding in findings if finding is not None]
+    if not real:
+        return None
+    own = set(step.fingers)
+    strangers = [one for one in real if one.with_fgp is not None and FGP(one.with_fgp) not in own]
+    if len(strangers) >= 2:
+        return Finding(
+            "sequence.hands_swapped",
+            f"These look like the fingers of the other hand, not {LABELS[step.fgp].lower()}",
+            "Check which hand is on the glass, then retake",
+            strangers[0].with_fgp,
+        )
+    return real[0]
