@@ -1,0 +1,138 @@
+"""Pattern classes, singular points and the ridge orientation they cause.
+
+In: a random generator and a pattern class. Out: a Flow (singular points) and its orientation on any grid.
+
+Orientation is the zero-pole model of Sherlock and Monro (1993): half the argument to each core, minus half the
+argument to each delta. What the fingertip adds (ridges follow its outline at the top, lie across it at the joint) is
+a harmonic field fitted to the wanted orientation on an ellipse around the pad, so that the sum is smooth everywhere
+but at the singular points. Coordinates here are complex millimetres with y UP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.sim.finger_types import Pattern
+
+_RIM_POINTS = 160
+_HARMONICS = 7
+_RIM_HALF = complex(15.0, 19.0)
+"""Half axes of the ellipse, mm, on which the orientation is prescribed: just outside a rolled contact."""
+
+_SHARES: dict[Pattern, tuple[float, float, float, float, float]] = {
+    # thumb, index, middle, ring, little, %: loops are split below into ulnar and radial
+    Pattern.ARCH: (2.0, 6.0, 5.0, 1.5, 1.0),
+    Pattern.TENTED_ARCH: (1.0, 5.5, 3.5, 1.5, 1.5),
+    Pattern.WHORL: (29.0, 26.0, 16.0, 36.0, 13.0),
+    Pattern.DOUBLE_LOOP: (13.0, 6.0, 3.0, 3.0, 2.0),
+}
+"""Rounded shares per finger. Their means agree with the natural class frequencies NIST uses (Wilson, Candela and
+Watson 1993: arch 3.7 %, tented arch 2.9 %, left loop 33.8 %, right loop 31.7 %, whorl 27.9 %); the spread over
+the fingers follows the well-known rule (Cummins and Midlo 1943): whorls on ring fingers and thumbs, double loops on
+thumbs, arches and radial loops on index fingers. The split per finger is ours, not a published table."""
+
+_RADIAL = (0.01, 0.33, 0.04, 0.015, 0.005)
+"""Share of a finger's loops that open towards the thumb."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Singular points (complex mm, y up) and the lean of the finger's arching, -1 to 1."""
+
+    pattern: Pattern
+    cores: tuple[complex, ...]
+    deltas: tuple[complex, ...]
+    lean: float
+
+
+def draw_pattern(rng: np.random.Generator, position: int) -> Pattern:
+    """A pattern class for FGP `position`, in natural proportion; ulnar loops open towards the little finger, which
+    on an impression is right for the right hand."""
+    digit = (position - 1) % 5
+    pick = float(rng.uniform(0.0, 100.0))
+    for pattern, shares in _SHARES.items():
+        pick -= shares[digit]
+        if pick < 0.0:
+            return pattern
+    radial = bool(rng.uniform() < _RADIAL[digit])
+    opens_right = (position <= 5) != radial
+    return Pattern.RIGHT_LOOP if opens_right else Pattern.LEFT_LOOP
+
+
+def draw_flow(rng: np.random.Generator, pattern: Pattern) -> Flow:
+    """Singular points for a pattern class: usual places with usual spread (mm)."""
+    side = -1.0 if rng.uniform() < 0.5 else 1.0
+    low = float(rng.uniform(6.5, 9.5))
+    wide = float(rng.uniform(5.5, 8.5))
+    lean = float(rng.uniform(-0.25, 0.25))
+    if pattern is Pattern.ARCH:
+        return Flow(pattern, (), (), lean)
+    if pattern is Pattern.TENTED_ARCH:
+        core = complex(0.0, float(rng.uniform(-1.5, 0.5)))
+        delta = core - complex(side * float(rng.uniform(0.0, 0.8)), float(rng.uniform(3.0, 5.5)))
+        return Flow(pattern, (core,), (delta,), lean)
+    if pattern in (Pattern.LEFT_LOOP, Pattern.RIGHT_LOOP):
+        opens = 1.0 if pattern is Pattern.RIGHT_LOOP else -1.0
+        core = complex(opens * float(rng.uniform(-1.0, 0.5)), float(rng.uniform(-0.5, 1.0)))
+        return Flow(pattern, (core,), (core + complex(-opens * wide, -low),), lean)
+    return _two_cores(rng, pattern, wide, low, side, lean)
+
+
+def _two_cores(
+    rng: np.random.Generator, pattern: Pattern, wide: float, low: float, side: float, lean: float
+) -> Flow:
+    apart, tilt = float(rng.uniform(1.2, 3.2)), float(rng.uniform(-0.4, 0.4))
+    if pattern is Pattern.DOUBLE_LOOP:
+        apart, tilt = float(rng.uniform(4.0, 6.5)), side * float(rng.uniform(0.3, 0.8))
+    half = 0.5 * apart * complex(np.sin(tilt), np.cos(tilt))
+    middle = complex(float(rng.uniform(-0.7, 0.7)), float(rng.uniform(-0.8, 0.8)))
+    other = float(rng.uniform(5.5, 8.5)), float(rng.uniform(6.5, 9.5))
+    deltas = (middle + complex(-wide, -low), middle + complex(other[0], -other[1]))
+    return Flow(pattern, (middle + half, middle - half), deltas, lean)
+
+
+def orientation(flow: Flow, z: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Ridge direction at points z (complex mm, y up), radians in any branch, modulo pi."""
+    return _singular_part(flow, z) + _harmonic(z, _fit_rim(flow))
+
+
+def _singular_part(flow: Flow, z: NDArray[np.complex128]) -> NDArray[np.float64]:
+    theta = np.zeros(z.shape)
+    for core in flow.cores:
+        theta += 0.5 * np.angle(z - core)
+    for delta in flow.deltas:
+        theta -= 0.5 * np.angle(z - delta)
+    return theta
+
+
+def _rim_target(flow: Flow, phi: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Wanted ridge direction where the rim has polar angle phi: along the outline at the tip, across at the joint."""
+    lift = np.sin(phi)
+    steep = np.cos(phi) * np.clip((lift + 1.0) / 1.3, 0.0, 1.0) ** 1.5
+    return -1.15 * steep + 0.15 * flow.lean * (1.0 + lift)
+
+
+def _fit_rim(flow: Flow) -> NDArray[np.float64]:
+    """Coefficients of the harmonic field that makes the rim come out as wanted."""
+    phi = np.linspace(-np.pi, np.pi, _RIM_POINTS, endpoint=False)
+    rim = _RIM_HALF.real * np.cos(phi) + 1j * _RIM_HALF.imag * np.sin(phi)
+    singular = np.unwrap(2.0 * _singular_part(flow, rim)) / 2.0
+    target = _rim_target(flow, phi)
+    top = _RIM_POINTS * 3 // 4
+    wanted = target - singular
+    wanted -= np.pi * np.round(wanted[top] / np.pi)
+    solution: NDArray[np.float64] = np.linalg.lstsq(_basis(rim), wanted, rcond=None)[0]
+    return solution
+
+
+def _basis(z: NDArray[np.complex128]) -> NDArray[np.float64]:
+    powers = [(z / abs(_RIM_HALF)) ** k for k in range(_HARMONICS)]
+    return np.stack([p.real for p in powers] + [p.imag for p in powers[1:]], axis=-1)
+
+
+def _harmonic(z: NDArray[np.complex128], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    field: NDArray[np.float64] = _basis(z) @ coefficients
+    return field
