@@ -24,6 +24,7 @@ from station.records.transaction import Field, TaggedRecord, Transaction, data, 
 
 TOT = "CAR"
 TYPE_2 = TYPE_2_CAR
+RESPONSE = False
 RECORDS = {2: (1, 1), 4: (0, 14), 14: (0, 46), 7: (0, 2), 10: (0, 25), 13: (0, 2), 15: (0, 10), 17: (0, 2)}
 """How many records of each type (EBTS 11.2 template; 13 as EBTS 9.1). At least one Type-4 or Type-14."""
 
