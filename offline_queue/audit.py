@@ -1,0 +1,141 @@
+"""The audit chain: every change writes one row in its own transaction, and every row holds the hash of the
+one before.
+
+hash = SHA-256(prev || canonical JSON of the row). Triggers refuse UPDATE and DELETE; `verify` finds what
+was done
+without them. Cutting rows off the end is found by the head, and, off this machine, by the head inside each
+manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from offline_queue import canonical
+from offline_queue.clock import stamp
+from offline_queue.database import Database
+from offline_queue.models import Tables
+
+START = bytes(32)
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """ok; rows checked; head: hash of the last row in hexadecimal; first_broken: number of the first row
+    that does
+    not hold; problem: what is wrong with it."""
+
+    ok: bool
+    rows: int
+    head: str
+    first_broken: int | None = None
+    problem: str = ""
+
+
+def row_hash(prev: bytes, row: Mapping[str, Any]) -> bytes:
+    """Hash of a row {id, at, boot, monotonic_ms, event, submission_id, detail} after `prev`."""
+    return hashlib.sha256(prev + canonical.dumps(row)).digest()
+
+
+def head(tables: Tables) -> bytes:
+    """Hash of the last row, START when there is none."""
+    return bytes(tables.audit_head.select(tables.audit_head.hash).first()["hash"])
+
+
+def append(
+    database: Database, tables: Tables, event: str, submission_id: str | None, detail: Mapping[str, Any]
+) -> bytes:
+    """Add one row inside the caller's transaction and return its hash. detail: no personal data."""
+    last = tables.audit_head.select().first()
+    row: dict[str, Any] = {
+        "id": last["last_id"] + 1,
+        "at": stamp(database.clock.utcnow()),
+        "boot": database.boot,
+        "monotonic_ms": int(database.clock.monotonic() * 1000),
+        "event": event,
+        "submission_id": submission_id,
+        "detail": dict(detail),
+    }
+    digest = row_hash(bytes(last["hash"]), row)
+    stored = row | {"detail": canonical.dumps(row["detail"]).decode(), "prev": last["hash"], "hash": digest}
+    tables.audit.insert(stored).execute()
+    tables.audit_head.update(last_id=row["id"], hash=digest).execute()
+    return digest
+
+
+def rows(tables: Tables) -> Iterable[dict[str, Any]]:
+    """All rows in order, as stored."""
+    found: Iterable[dict[str, Any]] = tables.audit.select().order_by(tables.audit.id).iterator()
+    return found
+
+
+def verify(tables: Tables) -> AuditReport:
+    """Walk the whole chain, then compare it with the head, the manifests and the receipts."""
+    prev, count, enqueued, receipts = START, 0, {}, {}
+    for stored in rows(tables):
+        count += 1
+        problem = _row_problem(stored, count, prev)
+        if problem:
+            return AuditReport(False, count, prev.hex(), count, problem)
+        if stored["event"] == "enqueued":
+            enqueued[stored["submission_id"]] = (count, prev.hex(), json.loads(stored["detail"]))
+        elif stored["event"] == "accepted":
+            receipts[stored["submission_id"]] = json.loads(stored["detail"])["receipt_sha256"]
+        prev = bytes(stored["hash"])
+    last = tables.audit_head.select().first()
+    if (last["last_id"], bytes(last["hash"])) != (count, prev):
+        return AuditReport(False, count, prev.hex(), count + 1, "rows are missing at the end")
+    return _against_entries(tables, AuditReport(True, count, prev.hex()), enqueued, receipts)
+
+
+def _row_problem(stored: Mapping[str, Any], number: int, prev: bytes) -> str:
+    if stored["id"] != number:
+        return "a row is missing"
+    if bytes(stored["prev"]) != prev:
+        return "the row does not follow the one before it"
+    try:
+        row = {key: stored[key] for key in ("id", "at", "boot", "monotonic_ms", "event", "submission_id")}
+        digest = row_hash(prev, row | {"detail": canonical.loads(stored["detail"].encode())})
+    except (ValueError, TypeError, AttributeError):
+        return "the row is not what was written"
+    return "" if digest == bytes(stored["hash"]) else "the row is not what was written"
+
+
+def _against_entries(
+    tables: Tables,
+    report: AuditReport,
+    enqueued: Mapping[str, tuple[int, str, Any]],
+    receipts: Mapping[str, str],
+) -> AuditReport:
+    """Every manifest names the head it was signed on; every receipt has its row. A rewritten chain fails
+    here."""
+    joined = (
+        tables.submission.select(
+            tables.submission.submission_id, tables.envelope.manifest, tables.receipt.receipt.alias("receipt")
+        )
+        .join(tables.envelope, on=(tables.envelope.seq == tables.submission.seq))
+        .left_outer_join(tables.receipt, on=(tables.receipt.seq == tables.submission.seq))
+    )
+    for entry in joined.iterator():
+        name = entry["submission_id"]
+        number, before, detail = enqueued.get(name, (report.rows + 1, "", {}))
+        manifest = bytes(entry["manifest"])
+        try:
+            said = canonical.loads(manifest).get("prev_audit")
+        except ValueError:
+            said = None
+        if said != before or detail.get("manifest_sha256") != hashlib.sha256(manifest).hexdigest():
+            return _broken(report, number, f"submission {name} was not enqueued here")
+        receipt = entry["receipt"]
+        digest = None if receipt is None else hashlib.sha256(bytes(receipt)).hexdigest()
+        if receipts.get(name) != digest:
+            return _broken(report, number, f"the custody receipt of {name} is not the one that was kept")
+    return report
+
+
+def _broken(report: AuditReport, number: int, problem: str) -> AuditReport:
+    return AuditReport(False, report.rows, report.head, number, problem)

@@ -1,0 +1,254 @@
+"""One SQLite file, opened so that what is committed stays: WAL, synchronous FULL, foreign keys, all read
+back.
+
+In: a path and a clock. Out: a Database with `write()` and `read()` blocks; every failure of SQLite or the
+disk leaves
+them as a StoreFault with a code. Writers of all processes pass through one file lock, so that two
+connections never
+write or checkpoint at the same instant: SQLite 3.7.0 to 3.51.2 can corrupt a WAL database when they do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import peewee
+
+from offline_queue.clock import Clock, boot_id
+from offline_queue.errors import StoreFault
+from offline_queue.migrations import migrations
+from offline_queue.models import Tables
+
+APPLICATION_ID = 0x4C535131  # "LSQ1"
+BUSY_S = 10.0
+LOCK_POLL_S = 0.005
+PRAGMAS: dict[str, str | int] = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "busy_timeout": int(BUSY_S * 1000),
+    "temp_store": 2,
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+    "journal_size_limit": 16 * 1024 * 1024,
+}
+
+FAULTS: dict[str, tuple[str, str, str]] = {
+    "SQLITE_FULL": (
+        "queue.disk_full",
+        "the disk is full",
+        "free space; waiting submissions are kept and sent later",
+    ),
+    "SQLITE_READONLY": (
+        "queue.read_only",
+        "the disk can only be read",
+        "check the card and mount it for writing",
+    ),
+    "SQLITE_CORRUPT": (
+        "queue.corrupt",
+        "the database is damaged",
+        "stop, copy the file, restore the last backup",
+    ),
+    "SQLITE_NOTADB": (
+        "queue.corrupt",
+        "this is not a database",
+        "stop, copy the file, restore the last backup",
+    ),
+    "SQLITE_BUSY": ("queue.busy", "another process holds the database", "try again; see which process hangs"),
+    "SQLITE_LOCKED": (
+        "queue.busy",
+        "another process holds the database",
+        "try again; see which process hangs",
+    ),
+    "SQLITE_IOERR": ("queue.disk_error", "the disk reports an error", "replace the card or disk soon"),
+    "SQLITE_CANTOPEN": (
+        "queue.cannot_open",
+        "the database cannot be opened",
+        "check its folder, owner and mode",
+    ),
+    "SQLITE_PERM": ("queue.cannot_open", "the database cannot be opened", "check its folder, owner and mode"),
+}
+
+
+def wal_bug(version: str = sqlite3.sqlite_version) -> bool:
+    """This SQLite has the WAL-reset bug (fixed in 3.51.3). The queue avoids it; `doctor` names it."""
+    return (3, 7, 0) <= tuple(int(part) for part in version.split(".")[:3]) < (3, 51, 3)
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite and operating system errors inside become StoreFault. A broken constraint is ours to fix: it
+    passes."""
+    try:
+        yield
+    except peewee.IntegrityError:
+        raise
+    except (peewee.DatabaseError, sqlite3.DatabaseError) as error:
+        original = getattr(error, "orig", error)
+        name = str(getattr(original, "sqlite_errorname", ""))
+        for known, (code, message, advice) in FAULTS.items():
+            if name == known or name.startswith(known + "_"):
+                raise StoreFault(code, f"{path}: {message} ({name})", advice) from error
+        raise StoreFault("queue.database", f"{path}: {original}", "run: station queue verify") from error
+
+
+class Database:
+    """A connection that one thread at a time uses. Make it with `Database.open`."""
+
+    def __init__(self, path: Path, connection: Any, clock: Clock, lock_file: int, boot: str) -> None:
+        self.path = path
+        self.clock = clock
+        self.boot = boot
+        self.tables = Tables(connection)
+        self._connection = connection
+        self._lock_file = lock_file
+        self._mutex = threading.RLock()
+
+    @classmethod
+    def open(cls, path: Path, clock: Clock, boot: Callable[[], str] = boot_id) -> Database:
+        """Open or create the file (mode 0600), bring it to the newest schema and check all settings.
+
+        StoreFault: `queue.no_folder`, `.cannot_open`, `.corrupt`, `.pragma`, `.schema_newer`,
+        `.not_a_queue`, ...
+        """
+        connection = peewee.SqliteDatabase(
+            str(path),
+            pragmas=PRAGMAS,
+            timeout=BUSY_S,
+            autoconnect=False,
+            thread_safe=False,
+            check_same_thread=False,
+        )
+        database = cls(path, connection, clock, _private_files(path), boot())
+        try:
+            with database._alone(), translated(path):
+                connection.connect()
+                database._check_settings()
+                database._migrate()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def close(self) -> None:
+        """Give the file back. Closing the last connection checkpoints, so it happens behind the lock too."""
+        if self._lock_file < 0:
+            return
+        with contextlib.suppress(StoreFault), self._alone(), translated(self.path):
+            self._connection.close()
+        os.close(self._lock_file)
+        self._lock_file = -1
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Tables]:
+        """One transaction, begun IMMEDIATE: all of it is on disk when the block ends, or none of it is."""
+        with self._alone(), translated(self.path), self._connection.atomic("IMMEDIATE"):
+            yield self.tables
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Tables]:
+        """One consistent view."""
+        with self._mutex, translated(self.path), self._connection.atomic("DEFERRED"):
+            yield self.tables
+
+    def sql(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement as it is."""
+        with self._mutex, translated(self.path):
+            return list(self._connection.execute_sql(statement, parameters).fetchall())
+
+    def raw(self) -> sqlite3.Connection:
+        """The sqlite3 connection, for tests that trace statements."""
+        connection = self._connection.connection()
+        assert isinstance(connection, sqlite3.Connection)
+        return connection
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._mutex:
+            deadline = self.clock.monotonic() + BUSY_S
+            while not _try_lock(self._lock_file):
+                if self.clock.monotonic() > deadline:
+                    code, message, advice = FAULTS["SQLITE_BUSY"]
+                    raise StoreFault(code, f"{self.path}: {message}", advice)
+                self.clock.sleep(LOCK_POLL_S)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+
+    def _check_settings(self) -> None:
+        """A setting that did not take (an error during set-up can pass in silence) refuses the start."""
+        for name, wanted in PRAGMAS.items():
+            found = self.sql(f"PRAGMA {name}")[0][0]
+            if found != wanted:
+                raise StoreFault(
+                    "queue.pragma",
+                    f"{self.path}: {name} is {found!r}, not {wanted!r}",
+                    "check the disk and SQLite",
+                )
+
+    def _migrate(self) -> None:
+        steps = migrations()
+        version, application = self.sql("PRAGMA user_version")[0][0], self.sql("PRAGMA application_id")[0][0]
+        tables = self.sql("SELECT count(*) FROM sqlite_master")[0][0]
+        if application != (APPLICATION_ID if tables else 0):
+            raise StoreFault(
+                "queue.not_a_queue", f"{self.path} is another program's database", "name another file"
+            )
+        if version > max(steps):
+            raise StoreFault(
+                "queue.schema_newer",
+                f"{self.path} has schema {version}, this program knows {max(steps)}",
+                "install the newer program again",
+            )
+        if version == max(steps):
+            return
+        if version:
+            self.sql(f"VACUUM INTO '{str(self.path).replace(chr(39), chr(39) * 2)}.before-{version + 1}'")
+        with self._connection.atomic("IMMEDIATE"):
+            for number in range(version + 1, max(steps) + 1):
+                for statement in steps[number]:
+                    self._connection.execute_sql(statement)
+            self._connection.execute_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._connection.execute_sql(f"PRAGMA user_version = {max(steps)}")
+        _sync_folder(self.path.parent)
+
+
+def _private_files(path: Path) -> int:
+    """Make the database and its lock readable by us alone, and return the open lock file."""
+    if not path.parent.is_dir():
+        raise StoreFault(
+            "queue.no_folder", f"there is no folder {path.parent}", "create it, owned by the station"
+        )
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        code = {28: "queue.disk_full", 30: "queue.read_only"}.get(error.errno or 0, "queue.cannot_open")
+        raise StoreFault(
+            code, f"{path}: {error.strerror}", "check its folder, owner, mode and disk"
+        ) from error
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """The name of a new file is durable only once its folder is synced."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

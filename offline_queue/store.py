@@ -1,0 +1,270 @@
+"""The queue: submissions go in sealed and signed, leave when the gateway signed that it has them, and are
+never lost.
+
+`Queue.open(path, vault, clock, station_id=...)`. Every change is one durable transaction with its audit row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from offline_queue import audit, claims, cms, inbox
+from offline_queue.audit import AuditReport
+from offline_queue.clock import Clock, boot_id, stamp
+from offline_queue.database import Database
+from offline_queue.envelope import Manifest, check
+from offline_queue.errors import DamagedEntry, QueueConflict, QueueFull, VaultError
+from offline_queue.lookup import Lookup, payload_aad
+from offline_queue.models import (
+    CheckReport,
+    Claim,
+    Entry,
+    Outcome,
+    QuarantinedResponse,
+    StoredResponse,
+    Submission,
+    Tables,
+)
+from offline_queue.signers import Signer
+from offline_queue.states import OPEN, Event, State
+from offline_queue.vault import Vault
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to refuse a new submission. reserve_bytes stay free on the disk, for what is already promised: a
+    full disk
+    cannot even delete. At most open_entries may wait."""
+
+    reserve_bytes: int = 64 * MIB
+    open_entries: int = 5000
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes an ordinary process may still write to the disk of `folder`."""
+    return shutil.disk_usage(folder).free
+
+
+class Queue(Lookup):
+    """One queue file. Safe to use from several threads and processes; close it, or use it as a context
+    manager."""
+
+    def __init__(
+        self, database: Database, vault: Vault, station_id: str, limits: Limits, free: Callable[[Path], int]
+    ) -> None:
+        super().__init__(database, vault)
+        self.station_id = station_id
+        self._limits = limits
+        self._free = free
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        vault: Vault,
+        clock: Clock,
+        *,
+        station_id: str,
+        limits: Limits | None = None,
+        free: Callable[[Path], int] = free_bytes,
+        boot: Callable[[], str] = boot_id,
+    ) -> Queue:
+        """Open or create. StoreFault with a code when the disk, the file or its settings are not right."""
+        return cls(Database.open(Path(path), clock, boot), vault, station_id, limits or Limits(), free)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> Queue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # what goes in
+
+    def check_room(self, size: int = 0) -> None:
+        """QueueFull (`queue.disk_low`, `queue.full`) when `size` more bytes would not fit. Ask before a
+        capture."""
+        free = self._free(self.database.path.parent)
+        if free - 2 * size < self._limits.reserve_bytes:
+            raise QueueFull(
+                "queue.disk_low",
+                f"{free // MIB} MiB free, {self._limits.reserve_bytes // MIB} MiB are kept in reserve",
+                "free space on the station's disk; what waits is still sent",
+            )
+        waiting = sum(self.counts().get(state, 0) for state in OPEN)
+        if waiting >= self._limits.open_entries:
+            raise QueueFull(
+                "queue.full", f"{waiting} submissions wait", "restore the connection to the gateway"
+            )
+
+    def enqueue(self, submission: Submission, signer: Signer) -> Entry:
+        """Seal, sign, store and audit in one transaction; once this returns, the submission survives a
+        power cut.
+
+        The same id with the same bytes gives the entry that is there. QueueConflict when the id or the TCN
+        is taken.
+        """
+        check(submission, self.station_id)
+        digest = hashlib.sha256(submission.payload).hexdigest()
+        existing = self._existing(submission, digest)
+        if existing is not None:
+            return existing
+        self.check_room(len(submission.payload))
+        sealed = self._vault.seal(submission.payload, payload_aad(submission.submission_id))
+        with self.database.write() as tables:
+            if self._find(tables, submission) is None:
+                self._insert(tables, submission, digest, sealed, signer)
+        found = self._existing(submission, digest)
+        assert found is not None
+        return found
+
+    def _insert(
+        self, tables: Tables, submission: Submission, digest: str, sealed: bytes, signer: Signer
+    ) -> None:
+        now = self.database.clock.utcnow()
+        seq = tables.submission.insert(self._clear_columns(submission, digest, stamp(now))).execute()
+        manifest = Manifest(
+            submission_id=submission.submission_id,
+            tcn=submission.tcn,
+            tot=submission.tot,
+            ori=submission.ori,
+            station_id=self.station_id,
+            seq=seq,
+            created_at=now,
+            sha256=digest,
+            size=len(submission.payload),
+            prev_audit=audit.head(tables).hex(),
+        ).to_bytes()
+        signature = cms.sign_detached(manifest, signer, now)
+        tables.payload.insert(
+            {"seq": seq, "sealed": sealed, "sealed_sha256": hashlib.sha256(sealed).hexdigest()}
+        ).execute()
+        tables.envelope.insert({"seq": seq, "manifest": manifest, "signature": signature}).execute()
+        detail = {
+            "sha256": digest,
+            "size": len(submission.payload),
+            "tcn": submission.tcn,
+            "tot": submission.tot,
+        }
+        detail["manifest_sha256"] = hashlib.sha256(manifest).hexdigest()
+        audit.append(self.database, tables, "enqueued", submission.submission_id, detail)
+
+    def _clear_columns(self, submission: Submission, digest: str, created_at: str) -> dict[str, Any]:
+        return {
+            "submission_id": submission.submission_id,
+            "tcn": submission.tcn,
+            "tot": submission.tot,
+            "ori": submission.ori,
+            "station_id": self.station_id,
+            "priority": submission.priority,
+            "state": str(State.READY),
+            "size": len(submission.payload),
+            "sha256": digest,
+            "created_at": created_at,
+            "boot": self.database.boot,
+            "monotonic_ms": claims.now_ms(self.database),
+        }
+
+    def _find(self, tables: Tables, submission: Submission) -> dict[str, Any] | None:
+        t = tables.submission
+        same = (t.submission_id == submission.submission_id) | (t.tcn == submission.tcn)
+        found: dict[str, Any] | None = t.select().where(same).first()
+        return found
+
+    def _existing(self, submission: Submission, digest: str) -> Entry | None:
+        with self.database.read() as tables:
+            row = self._find(tables, submission)
+        if row is None:
+            return None
+        wanted = (submission.submission_id, submission.tcn, digest)
+        if (row["submission_id"], row["tcn"], row["sha256"]) != wanted:
+            raise QueueConflict(
+                "queue.conflict",
+                f"id {submission.submission_id} or TCN {submission.tcn} is used by submission {row['submission_id']}",
+                "give the new submission its own id and TCN",
+            )
+        return self._entry(row)
+
+    # sending
+
+    def claim(self, worker: str, lease_s: float) -> Claim | None:
+        """The next due entry, leased to `worker`; None when nothing is due."""
+        return claims.claim(self.database, worker, lease_s)
+
+    def settle(self, claim: Claim, outcome: Outcome) -> Entry:
+        """How the attempt ended. LeaseLost when the lease ran out and another worker has it."""
+        return claims.settle(self.database, claim, outcome)
+
+    def recover(self, worker: str) -> int:
+        """Call when the one worker of this name starts: its former leases end. Returns how many there
+        were."""
+        return claims.recover(self.database, worker)
+
+    def hold(self, submission_id: str, reason: str = "") -> Entry:
+        """Stop an entry that waits."""
+        return claims.step(self.database, submission_id, Event.HOLD, reason)
+
+    def release(self, submission_id: str, reason: str = "") -> Entry:
+        """Let a held entry go on: the gateway is asked first whether it has it."""
+        return claims.step(self.database, submission_id, Event.RELEASE, reason)
+
+    def retry(self, submission_id: str, reason: str = "") -> Entry:
+        """Take an entry out of quarantine: the gateway is asked first whether it has it."""
+        return claims.step(self.database, submission_id, Event.RETRY, reason)
+
+    # responses
+
+    def keep_response(self, seq: int, tcr: str, content: bytes, *, tot: str, signature: bytes) -> bool:
+        """Keep a verified response once and move the cursor. True when it is new."""
+        return inbox.keep(self.database, self._vault, seq, tcr, content, tot, signature)
+
+    def quarantine_response(self, seq: int | None, code: str, message: str, raw: bytes) -> bool:
+        """Keep, apart from the rest, a response that may not be believed."""
+        return inbox.quarantine(self.database, self._vault, seq, code, message, raw)
+
+    def responses(self, after: int = 0) -> list[StoredResponse]:
+        """Responses with a number above `after`, in order."""
+        return list(inbox.kept(self.database, self._vault, after))
+
+    def quarantined_responses(self) -> list[QuarantinedResponse]:
+        return list(inbox.quarantined(self.database, self._vault))
+
+    def cursor(self) -> int:
+        """The number of the last response that was pulled."""
+        return inbox.cursor(self.database)
+
+    def move_cursor(self, seq: int) -> None:
+        inbox.advance(self.database, seq)
+
+    # proof
+
+    def verify_audit(self) -> AuditReport:
+        """Walk the audit chain and compare it with manifests and receipts."""
+        with self.database.read() as tables:
+            return audit.verify(tables)
+
+    def check(self) -> CheckReport:
+        """Damage anywhere: SQLite's own check, then every payload and response against its digest."""
+        problems = [
+            f"database: {row[0]}" for row in self.database.sql("PRAGMA quick_check") if row[0] != "ok"
+        ]
+        problems += [
+            f"database: broken reference in {row[0]}" for row in self.database.sql("PRAGMA foreign_key_check")
+        ]
+        entries = self.entries()
+        for entry in entries:
+            try:
+                self.payload(entry.submission_id)
+            except (DamagedEntry, VaultError) as error:
+                problems.append(f"{entry.submission_id}: {error.message}")
+        problems += [f"response {seq}: damaged" for seq in inbox.damaged(self.database, self._vault)]
+        return CheckReport(not problems, len(entries), tuple(problems))
