@@ -8,8 +8,10 @@ from __future__ import annotations
 import errno
 import select
 from contextlib import suppress
+from dataclasses import dataclass
 
 import serial
+from serial.tools import list_ports
 
 from drivers.errors import LinkError
 from drivers.links import link_error
@@ -100,3 +102,17 @@ class SerialLink:
 
     def _gone(self, error: Exception) -> LinkError:
         return link_error("link.disconnected", f"{self.path} went away: {error}")
+
+
+@dataclass(frozen=True)
+class Port:
+    """A serial port with an adapter behind it, as the kernel describes it."""
+
+    path: str
+    description: str
+
+
+def attached() -> list[Port]:
+    """USB and on-board serial ports that have hardware, sorted by path."""
+    ports = (one for one in list_ports.comports() if one.vid is not None or "AMA" in one.device)
+    return sorted((Port(one.device, str(one.description)) for one in ports), key=lambda port: port.path)

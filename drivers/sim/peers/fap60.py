@@ -137,6 +137,11 @@ class Fap60Device:
             return
         if self._placed is None:
             return  # nobody touches; the host gives up at its deadline
+        # Drawing took real time: the rest is timed from the next look at the clock, or previews would come in a burst.
+        self._outbox.at(now + 0.001, self._touched)
+
+    def _touched(self, now: float) -> None:
+        assert self._placed is not None  # planned by _finger_down only
         small = halved(self._placed.pixels)
         self._become(Finger.SETTLING, now, ready=False)
         for number in range(1, PREVIEWS + 1):

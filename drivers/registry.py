@@ -1,0 +1,139 @@
+"""Readers by name: driver, profile and address in, an open `Reader` out; and what seems to be attached here.
+
+`drivers.models.<name>` is imported only when asked for, so a missing vendor library breaks only its own driver. There
+is no fallback: an absent reader is an error, never a simulated one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from drivers import models
+from drivers.clock import Clock
+from drivers.errors import DriverError, ReaderFault
+from drivers.links import address as addresses
+from drivers.reader import Reader
+from drivers.remote import RemoteReader
+from firmware_profiles.profile import Profile, ProfileError, all_profiles, load
+
+_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something attached that may be a reader. certain: the identity was recognised, not only the kind of port."""
+
+    id: str
+    driver: str
+    profile: str
+    address: str
+    description: str
+    certain: bool
+    simulated: bool
+
+
+def drivers() -> tuple[str, ...]:
+    """Names of all reader families in drivers/models, sorted."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(models.__path__)))
+
+
+def make_reader(driver: str, profile: str, address: str, options: Mapping[str, str], clock: Clock) -> Reader:
+    """The reader, not yet opened. profile "": the driver's first. Raises ReaderFault reader.unknown_driver,
+    reader.profile, reader.option; LinkError link.address."""
+    if addresses.parse(address).scheme == "unix":
+        return RemoteReader(Path(addresses.parse(address).path), clock)
+    if driver not in drivers() or not _NAME.match(driver):
+        raise ReaderFault(
+            "reader.unknown_driver", f"no driver {driver!r}", f"Known drivers: {', '.join(drivers())}."
+        )
+    chosen = _profile(driver, profile)
+    module = importlib.import_module(f"drivers.models.{driver}")
+    _refuse_unknown(options, frozenset(getattr(module, "OPTIONS", ())), driver)
+    reader: Reader = module.make(chosen, address, options, clock)
+    return reader
+
+
+def open_reader(driver: str, profile: str, address: str, options: Mapping[str, str], clock: Clock) -> Reader:
+    """As make_reader, and opened: state IDLE. Raises also what Reader.open() raises."""
+    reader = make_reader(driver, profile, address, options, clock)
+    reader.open()
+    return reader
+
+
+def discover() -> list[Candidate]:
+    """What is attached, USB readers first. Problems of one bus hide only that bus."""
+    return _usb_candidates() + _serial_candidates()
+
+
+def _profile(driver: str, profile: str) -> Profile:
+    try:
+        own = [one for one in all_profiles() if one.driver == driver]
+        chosen = load(profile) if profile else own[0]
+    except (ProfileError, IndexError) as error:
+        advice = getattr(error, "advice", "Add one to firmware_profiles/.")
+        raise ReaderFault("reader.profile", f"no usable profile: {error}", advice) from error
+    if chosen.driver != driver:
+        raise ReaderFault(
+            "reader.profile",
+            f"profile {chosen.id} belongs to driver {chosen.driver}, not {driver}",
+            f"Profiles of {driver}: {', '.join(one.id for one in own)}.",
+        )
+    return chosen
+
+
+def _refuse_unknown(options: Mapping[str, str], known: frozenset[str], driver: str) -> None:
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise ReaderFault(
+            "reader.option",
+            f"{driver} has no option {', '.join(unknown)}",
+            f"Options of {driver}: {', '.join(sorted(known)) or 'none'}.",
+        )
+
+
+def _usb_candidates() -> list[Candidate]:
+    from drivers.links import usb
+
+    try:
+        attached = usb.attached()
+    except DriverError:
+        return []
+    known = {one: profile for profile in all_profiles() for one in profile.match.usb}
+    return [
+        Candidate(
+            id=f"{profile.id}@{device.where}",
+            driver=profile.driver,
+            profile=profile.id,
+            address=f"usb:{device.ids}@{device.where}",
+            description=f"{profile.vendor} {profile.model}",
+            certain=True,
+            simulated=profile.simulated,
+        )
+        for device in attached
+        if (profile := known.get(device.ids)) is not None
+    ]
+
+
+def _serial_candidates() -> list[Candidate]:
+    """A serial port does not say what hangs on it: every port with an adapter is a possible UART reader."""
+    from drivers.links import serial
+
+    uart = [profile for profile in all_profiles() if profile.link.kind == "uart" and not profile.simulated]
+    return [
+        Candidate(
+            id=f"{profile.id}@{Path(port.path).name}",
+            driver=profile.driver,
+            profile=profile.id,
+            address=f"serial:{port.path}",
+            description=f"{port.description}: may be a {profile.vendor} {profile.model}",
+            certain=False,
+            simulated=False,
+        )
+        for port in serial.attached()
+        for profile in uart
+    ]
