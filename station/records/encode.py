@@ -46,11 +46,12 @@ def record_bytes(record: Record) -> bytes:
 
 
 def complete(record: TaggedRecord) -> TaggedRecord:
-    """The new record with its LEN put first, after every value was found fit to be written.
+    """The new record with its LEN put first (an old one is dropped), after every value was found fit to be written.
 
     Raises RecordError: record.separator_in_value, record.control_character, record.not_ascii, record.empty_field,
     record.repeated_field, record.data_not_last.
     """
+    record = TaggedRecord(record.type, tuple(each for each in record.fields if each.number != 1))
     _check_order(record)
     for each in record.fields:
         check_value(f"{record.type}.{each.number:03d}", each)
