@@ -171,7 +171,13 @@ class Access:
         """A supervisor other than `first`, for an override. Raises AccessError."""
         if officer_id == first:
             raise AccessError("access.same_person", "the second person is the officer", "ask a supervisor")
-        second = self.sign_in(officer_id, pin)
+        try:
+            second = self.sign_in(officer_id, pin)
+        except AccessError as error:
+            if error.code != "access.refused":
+                raise
+            # Not `access.refused`: the officer's own session is in order.
+            raise AccessError("access.second_refused", error.message, error.advice) from error
         if second.role is not Role.SUPERVISOR:
             raise AccessError("access.role", f"{second.id} is not a supervisor", "ask a supervisor")
         return second

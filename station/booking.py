@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from station import booking_plan
 from station.booking_plan import Step
 from station.errors import BookingError
 from station.friction_ridge import AMP, FGP, IMP, QualityCause
 
-Subject = Mapping[str, str | Sequence[str]]
-"""Type-2 fields of the person by mnemonic (upper case), e.g. {"NAM": "EXAMPLE,ANNA", "DOB": "19800229"}."""
+Subject = Mapping[str, Any]
+"""Type-2 values of the person by mnemonic (upper case), in the shapes of station/records/type_2.py, for example
+{"NAM": "EXAMPLE,ANNA", "DOB": "19800229", "ASL": {"AOL": "THEFT"}}."""
 
 
 class BookingState(enum.StrEnum):

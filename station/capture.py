@@ -148,7 +148,9 @@ def examine(
     """
     template = tools.extract(frame.pixels, frame.ppi)
     if len(fingers_of(step.fgp)) == 1:
-        report, segments, plan_cause = tools.assess(frame.pixels, frame.ppi), (), None
+        report = tools.assess(frame.pixels, frame.ppi)
+        segments: tuple[Segment, ...] = ()
+        plan_cause = None
         finding = _finding(tools.wrong_finger(template, fingers_of(step.fgp)[0], taken))
     else:
         report, segments, plan_cause, finding = _examine_slap(frame, step, template, taken, tools)
