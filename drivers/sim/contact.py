@@ -20,8 +20,8 @@ _ROLL_POWER = 3.0
 _PLAIN_POWER = 2.2
 _SIZE_PER_PRESSURE = 0.32
 """How much a contact's size changes over the range of pressure."""
-_VISIBLE = 0.09
-"""Contact strength above which a minutia can be seen (0 at the outline, 1 in the middle)."""
+_VISIBLE = 0.5
+"""How far inside the outline, mm, a minutia must lie to be seen: about one ridge period."""
 _MARGIN_MM = 0.5
 """Minutiae nearer to the edge of the platen than this are not counted as visible."""
 
@@ -44,14 +44,14 @@ def contact_box(finger: Finger, contact: Contact, pressure: float) -> tuple[floa
     b = finger.build
     size = 1.0 + _SIZE_PER_PRESSURE * (pressure - 0.5)
     if contact == "rolled":
-        return -b.rolled_half_mm * size, -b.tip_mm, b.rolled_half_mm * size, b.crease_mm + 1.5
+        return -b.rolled_half_mm * size, -b.tip_mm, b.rolled_half_mm * size, b.crease_mm - 0.6
     return -b.plain_half_mm * size, -0.78 * b.tip_mm * size, b.plain_half_mm * size, 0.80 * b.crease_mm * size
 
 
 def strength(
     finger: Finger, contact: Contact, touch: Touch, x: FloatImage, y: FloatImage, joint: bool
 ) -> FloatImage:
-    """Contact strength at points of the finger (mm): 1 in the middle, 0 on the outline, negative outside.
+    """How far points of the finger (mm) lie inside the outline of the contact, about, mm; negative outside.
     joint: the second joint's pad is on the glass too (slaps)."""
     left, top, right, bottom = contact_box(finger, contact, touch.pressure)
     rng = np.random.Generator(np.random.PCG64([touch.seed, finger.seed, finger.position, 31]))
@@ -63,7 +63,7 @@ def strength(
     around = np.arctan2(v, u)
     for i in range(3):
         radius += np.float32(ripple[i]) * np.sin((i + 2) * around + np.float32(phase[i]))
-    inside = 1.0 - radius
+    inside = (1.0 - radius) * np.float32(min(right - left, bottom - top) / 2)
     if joint:
         inside = np.maximum(inside, _second_joint(finger, x, y))
     return np.asarray(inside, np.float32)
@@ -75,11 +75,11 @@ def _superellipse(u: FloatImage, v: FloatImage, power: float) -> FloatImage:
 
 
 def _second_joint(finger: Finger, x: FloatImage, y: FloatImage) -> FloatImage:
-    """Strength of the pad below the crease."""
+    """The same for the pad below the crease."""
     b = finger.build
     u = x * np.float32(1.0 / (0.92 * b.plain_half_mm))
-    v = (y - np.float32(b.crease_mm + 9.0)) * np.float32(1.0 / 8.4)
-    return np.asarray(1.0 - _superellipse(u, v, 3.0), np.float32)
+    v = (y - np.float32(b.crease_mm + 6.0)) * np.float32(1.0 / 4.6)
+    return np.asarray((0.95 - _superellipse(u, v, 3.0)) * np.float32(4.6), np.float32)
 
 
 def print_finger(
@@ -115,7 +115,7 @@ def _region(
     finger: Finger, placement: Placement, platen: Platen, contact: Contact, touch: Touch, joint: bool
 ) -> tuple[int, int, int, int] | None:
     left, top, right, bottom = contact_box(finger, contact, touch.pressure)
-    bottom = finger.build.crease_mm + 18.0 if joint else bottom
+    bottom = finger.build.crease_mm + 11.0 if joint else bottom
     x, y, w, h = _bounds(placement, (left, top, right, bottom), 1.8)
     x1, y1 = min(platen.width, x + w), min(platen.height, y + h)
     x, y = max(0, x), max(0, y)

@@ -47,10 +47,10 @@ __all__ = [
     "subject_finger",
 ]
 
-_GROWTH_SHAPE = (480, 360)
+_GROWTH_SHAPE = (512, 360)
 _GROWTH_ORIGIN = (180.0, 200.0)
 _MASTER_PITCH_MM = 0.08
-_MASTER_SHAPE = (520, 400)
+_MASTER_SHAPE = (560, 400)
 _MASTER_ORIGIN = (200.0, 214.0)
 _SKIN_MM = 0.55
 """Size of the smooth wandering of the skin, mm: it makes the ridge period vary by about a tenth."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.sim.ridges import PERIOD_CELLS, Signal
 
-_PROBE_CELLS = 1.5
-"""Where, on the side of the extra line, the phase is read to tell a ridge (ending) from a valley (bifurcation)."""
+_PROBE_CELLS = (1.0, 1.75, 2.5, 3.25)
+"""Where, on the side of the extra line, height is read to tell a ridge (ending) from a valley (bifurcation)."""
 _TWIN_CELLS = 0.6 * PERIOD_CELLS
 """Residues of opposite sign nearer than this are one ripple, not two minutiae."""
 
@@ -57,12 +58,21 @@ def residues(z: Signal, theta: NDArray[np.float64]) -> Residues:
     keep = _without_twins(column, row, charge[row, column])
     row, column = row[keep], column[keep]
     t = np.mod(theta[row, column], np.pi)
-    # On the image (y down) the loop of `charges` runs clockwise; +1 puts the extra line on the side of -t.
-    direction = np.where(charge[row, column] > 0, t + np.pi, t)
+    # The loop of `charges` runs from +x to +y (down), clockwise as seen, and the phase grows along the normal, down
+    # the image: walking along the normal on the side of +t follows the loop, so a winding of +1 adds a line there.
+    direction = np.where(charge[row, column] > 0, t, t + np.pi)
     x, y = column + 0.5, row + 0.5
-    probe_x = np.clip(np.rint(x + _PROBE_CELLS * np.cos(direction)), 0, z.shape[1] - 1).astype(int)
-    probe_y = np.clip(np.rint(y - _PROBE_CELLS * np.sin(direction)), 0, z.shape[0] - 1).astype(int)
-    return Residues(x, y, np.mod(direction, 2.0 * np.pi), z.real[probe_y, probe_x] > 0.0)
+    height = np.zeros(x.shape)
+    for reach in _PROBE_CELLS:
+        height += _read(z.real, x + reach * np.cos(direction), y - reach * np.sin(direction))
+    return Residues(x, y, np.mod(direction, 2.0 * np.pi), height > 0.0)
+
+
+def _read(image: NDArray[np.float32], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values between cells, linear; the edge goes on for ever."""
+    maps = x.astype(np.float32).reshape(-1, 1), y.astype(np.float32).reshape(-1, 1)
+    found = cv2.remap(np.ascontiguousarray(image), *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, float).reshape(-1)
 
 
 def _without_twins(

@@ -3,7 +3,8 @@
 In: a random generator and a pattern class. Out: a Flow (singular points) and its orientation on any grid.
 
 Orientation is the zero-pole model of Sherlock and Monro (1993): half the argument to each core, minus half the
-argument to each delta. What the fingertip adds (ridges follow its outline at the top, lie across it at the joint) is
+argument to each delta, with the turn at a core gathered at its crown (a nonlinear argument, as Vizcaya and Gerhardt,
+1996, argue for) so that ridges go round it and leave in parallel legs. What the fingertip adds (ridges follow its outline at the top, lie across it at the joint) is
 a harmonic field fitted to the wanted orientation on an ellipse around the pad, so that the sum is smooth everywhere
 but at the singular points. Coordinates here are complex millimetres with y UP.
 """
@@ -21,6 +22,14 @@ _RIM_POINTS = 160
 _HARMONICS = 7
 _RIM_HALF = complex(15.0, 19.0)
 """Half axes of the ellipse, mm, on which the orientation is prescribed: just outside a rolled contact."""
+
+_CROWN = 0.55
+"""How much of a core's turn is gathered at its crown: 0 spread evenly (parabolas), 1 all (circles over lines)."""
+_CROWN_MM = 7.0
+"""How far from the core that reaches, mm."""
+_LEG_MM = np.linspace(1.5, 6.0, 6)
+"""Where below a single core the ridges are asked to run along its legs, mm."""
+_LEG_WEIGHT = 2.5
 
 _SHARES: dict[Pattern, tuple[float, float, float, float, float]] = {
     # thumb, index, middle, ring, little, %: loops are split below into ulnar and radial
@@ -40,10 +49,12 @@ _RADIAL = (0.01, 0.33, 0.04, 0.015, 0.005)
 
 @dataclass(frozen=True)
 class Flow:
-    """Singular points (complex mm, y up) and the lean of the finger's arching, -1 to 1."""
+    """Singular points (complex mm, y up); the direction of each core's legs (radians); the lean of the finger's
+    arching, -1 to 1."""
 
     pattern: Pattern
     cores: tuple[complex, ...]
+    legs: tuple[float, ...]
     deltas: tuple[complex, ...]
     lean: float
 
@@ -69,15 +80,17 @@ def draw_flow(rng: np.random.Generator, pattern: Pattern) -> Flow:
     wide = float(rng.uniform(5.5, 8.5))
     lean = float(rng.uniform(-0.25, 0.25))
     if pattern is Pattern.ARCH:
-        return Flow(pattern, (), (), lean)
+        return Flow(pattern, (), (), (), lean)
     if pattern is Pattern.TENTED_ARCH:
         core = complex(0.0, float(rng.uniform(-1.5, 0.5)))
         delta = core - complex(side * float(rng.uniform(0.0, 0.8)), float(rng.uniform(3.0, 5.5)))
-        return Flow(pattern, (core,), (delta,), lean)
+        return Flow(pattern, (core,), (-np.pi / 2,), (delta,), lean)
     if pattern in (Pattern.LEFT_LOOP, Pattern.RIGHT_LOOP):
         opens = 1.0 if pattern is Pattern.RIGHT_LOOP else -1.0
         core = complex(opens * float(rng.uniform(-1.0, 0.5)), float(rng.uniform(-0.5, 1.0)))
-        return Flow(pattern, (core,), (core + complex(-opens * wide, -low),), lean)
+        down = float(rng.uniform(0.8, 1.15))
+        leg = -down if opens > 0 else down - np.pi
+        return Flow(pattern, (core,), (leg,), (core + complex(-opens * wide, -low),), lean)
     return _two_cores(rng, pattern, wide, low, side, lean)
 
 
@@ -91,7 +104,8 @@ def _two_cores(
     middle = complex(float(rng.uniform(-0.7, 0.7)), float(rng.uniform(-0.8, 0.8)))
     other = float(rng.uniform(5.5, 8.5)), float(rng.uniform(6.5, 9.5))
     deltas = (middle + complex(-wide, -low), middle + complex(other[0], -other[1]))
-    return Flow(pattern, (middle + half, middle - half), deltas, lean)
+    axis = float(np.angle(half))
+    return Flow(pattern, (middle + half, middle - half), (axis - np.pi, axis), deltas, lean)
 
 
 def orientation(flow: Flow, z: NDArray[np.complex128]) -> NDArray[np.float64]:
@@ -101,8 +115,9 @@ def orientation(flow: Flow, z: NDArray[np.complex128]) -> NDArray[np.float64]:
 
 def _singular_part(flow: Flow, z: NDArray[np.complex128]) -> NDArray[np.float64]:
     theta = np.zeros(z.shape)
-    for core in flow.cores:
-        theta += 0.5 * np.angle(z - core)
+    for core, leg in zip(flow.cores, flow.legs, strict=True):
+        around, distance = np.angle(z - core), np.abs(z - core)
+        theta += 0.5 * around - 0.5 * _CROWN * np.sin(around - leg) * np.exp(-((distance / _CROWN_MM) ** 2))
     for delta in flow.deltas:
         theta -= 0.5 * np.angle(z - delta)
     return theta
@@ -120,11 +135,19 @@ def _fit_rim(flow: Flow) -> NDArray[np.float64]:
     phi = np.linspace(-np.pi, np.pi, _RIM_POINTS, endpoint=False)
     rim = _RIM_HALF.real * np.cos(phi) + 1j * _RIM_HALF.imag * np.sin(phi)
     singular = np.unwrap(2.0 * _singular_part(flow, rim)) / 2.0
-    target = _rim_target(flow, phi)
     top = _RIM_POINTS * 3 // 4
-    wanted = target - singular
+    wanted = _rim_target(flow, phi) - singular
     wanted -= np.pi * np.round(wanted[top] / np.pi)
-    solution: NDArray[np.float64] = np.linalg.lstsq(_basis(rim), wanted, rcond=None)[0]
+    rows, values = [_basis(rim)], [wanted]
+    first: NDArray[np.float64] = np.linalg.lstsq(rows[0], wanted, rcond=None)[0]
+    if len(flow.cores) != 1:
+        return first
+    along = flow.cores[0] + np.exp(1j * flow.legs[0]) * _LEG_MM
+    missing = flow.legs[0] - _singular_part(flow, along)
+    missing -= np.pi * np.round((missing - _harmonic(along, first)) / np.pi)
+    rows.append(_LEG_WEIGHT * _basis(along))
+    values.append(_LEG_WEIGHT * missing)
+    solution: NDArray[np.float64] = np.linalg.lstsq(np.concatenate(rows), np.concatenate(values), rcond=None)[0]
     return solution
 
 

@@ -26,7 +26,7 @@ class Look:
     press_bias: float = 1.3  # ridge height per unit of pressure: ridges broaden when pressed
     press_relief: float = 0.75  # per unit of pressure above 0.5: relief flattens
     edge_bias: float = 1.7  # ridge height lost at the outline
-    edge_width: float = 0.16  # of the half width: how far the outline's weakness reaches in
+    edge_mm: float = 1.6  # how far the outline's weakness reaches in
     grain: float = 0.16  # ridge height, one standard deviation, at moisture 0.5
     pore: float = 0.35  # ridge height of a full pore
     dry_grain: float = 1.0  # more grain when dry
@@ -93,7 +93,8 @@ def coverage(
     textures: tuple[FloatImage, FloatImage, FloatImage],
     touch: Touch,
 ) -> FloatImage:
-    """How much skin touches the glass in each pixel, 0 to 1. strength: 1 inside the contact, 0 at its outline."""
+    """How much skin touches the glass in each pixel, 0 to 1. strength: mm inside
+    the outline of the contact, negative outside."""
     grain, patch, blotch = textures
     dry, wet = max(0.0, 1.0 - 2.0 * touch.moisture), max(0.0, 2.0 * touch.moisture - 1.0)
     hard = touch.pressure - 0.5
@@ -105,7 +106,7 @@ def coverage(
     roughness = LOOK.grain + LOOK.dry_grain * dry + LOOK.wear_grain * touch.wear
     level += grain * np.float32(roughness * 0.8) + patch * np.float32(roughness * 0.5)
     level += blotch * np.float32(0.1 + LOOK.wet_blotch * wet)
-    weak = 1.0 - np.clip(strength * np.float32(1.0 / LOOK.edge_width), -1.0, 1.0)
+    weak = 1.0 - np.clip(strength * np.float32(1.0 / LOOK.edge_mm), -1.0, 1.0)
     level -= np.float32(LOOK.edge_bias) * weak * weak
     level += np.float32(LOOK.bias + LOOK.press_bias * hard - LOOK.dry_bias * dry + LOOK.wet_bias * wet)
     return np.asarray(0.5 + 0.5 * np.tanh(np.float32(LOOK.gain) * level), np.float32)
@@ -122,7 +123,7 @@ def expose(cover: FloatImage, touch: Touch, px_mm: float) -> NDArray[np.uint8]:
     if touch.background > 0.0:
         seen += _ghost(cover, touch, rng)
     grey = np.float32(LOOK.paper) * (1.0 - np.minimum(seen, 1.0)) + np.float32(LOOK.platen) * soft
-    grey -= np.float32(LOOK.dirt * touch.background) * np.clip(blotch + 0.3, 0.0, 2.0)
+    grey -= np.float32(LOOK.dirt * touch.background**1.3) * np.clip(blotch + 0.3, 0.0, 2.0)
     sigma = LOOK.noise_floor + LOOK.noise * touch.noise * touch.noise**0.3
     grey += rng.standard_normal(cover.shape, dtype=np.float32) * np.float32(sigma)
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
@@ -153,4 +154,4 @@ def _ghost(cover: FloatImage, touch: Touch, rng: np.random.Generator) -> FloatIm
     """Residue of an earlier print: here the same kind of ridges, mirrored and shifted."""
     dx, dy = rng.integers(-60, 60, 2)
     shifted = np.roll(cover[:, ::-1], (int(dy), int(dx)), axis=(0, 1))
-    return np.asarray(shifted * np.float32(LOOK.ghost * touch.background), np.float32)
+    return np.asarray(shifted * np.float32(LOOK.ghost * touch.background**2), np.float32)
