@@ -1,19 +1,23 @@
 """The whole line on one screen: a complete booking becomes one signed entry of the offline queue, exactly once.
 
-    impressions ── WSQ ──> images ── tot.build ──> Transaction ── validate, encode ──> bytes ── seal, sign, store ──> Entry
+    impressions ── WSQ ──> images ── tot.build ──> Transaction ── validate, encode ──> bytes
+    ── seal, sign, store ──> Entry
 
 The policy is asked again here although it was asked before capture: settings may have changed since.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from offline_queue.errors import EntryUnknown
+from offline_queue.models import Submission
 from offline_queue.signers import Signer
-from offline_queue.store import Queue, Submission
+from offline_queue.store import Queue
 from station import policy
 from station.booking import Attempt, Booking, SubmissionTicket
 from station.booking_store import BookingStore, Taken
@@ -53,7 +57,8 @@ def submit_booking(line: Line, booking: Booking) -> SubmissionTicket:
     Raises BookingError (not complete), PolicyError, RecordError (would be refused by the bureau), QueueError (not
     stored). After an error nothing is queued; after a return it is on disk, signed, with its audit row.
     """
-    if (known := line.queue.find(booking.id)) is not None:
+    with contextlib.suppress(EntryUnknown):
+        known = line.queue.entry(booking.id)
         return SubmissionTicket(known.submission_id, known.tcn)
     _require_complete(booking)
     taken = line.store.accepted(booking)
@@ -99,10 +104,10 @@ def _transaction(line: Line, booking: Booking, taken: Mapping[FGP, Taken]) -> Tr
         tcn=control_number(station.id, booking.id), dai=station.dai, ori=station.ori, dat=now.date(), gmt=now
     )
     images = [_image(booking.accepted[fgp], one) for fgp, one in taken.items()]
-    kind = tot.by_tot(booking.tot)
-    if kind is None:
-        raise RecordError("record.unknown_tot", f"no transaction type {booking.tot}", "see docs/records.md")
-    made: Transaction = kind.build(header, _subject(booking, station.ori), images, booking.missing)
+    build = getattr(tot.by_tot(booking.tot), "build", None)
+    if build is None:
+        raise RecordError("record.unknown_tot", f"no submission of type {booking.tot}", "see docs/records.md")
+    made: Transaction = build(header, _subject(booking, station.ori), images, booking.missing)
     return made
 
 

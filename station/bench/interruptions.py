@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import sqlite3
 import tempfile
@@ -74,23 +75,24 @@ def one_run(seed: int, blows: int, victims: list[str]) -> Row:
     """One whole booking with `blows` interruptions at random moments."""
     chance = random.Random(seed)
     begin, row, over = time.monotonic(), Row(seed, [], 0, "", 0, 0.0), threading.Event()
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w") as nowhere:
-        with World(Path(folder), seed, STORY, speed=4.0) as world:
-            begin = time.monotonic()
-            hand = threading.Thread(
-                target=_break_things, args=(world, chance, blows, victims, row, over, begin)
-            )
-            hand.start()
-            try:
-                told = tell(world, Progress(1, nowhere))
-                row.state, row.answers = told.entry["state"], len(told.responses)
-            except Exception as error:
-                row.error = f"{type(error).__name__}: {error}"
-            finally:
-                over.set()
-                hand.join()
-                row.seconds = time.monotonic() - begin
-            row.held = held_by_gateway(Path(folder) / "gateway")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Path(os.devnull).open("w") as nowhere,
+        World(Path(folder), seed, STORY, speed=4.0) as world,
+    ):
+        begin = time.monotonic()
+        hand = threading.Thread(target=_break_things, args=(world, chance, blows, victims, row, over, begin))
+        hand.start()
+        try:
+            told = tell(world, Progress(1, nowhere))
+            row.state, row.answers = told.entry["state"], len(told.responses)
+        except Exception as error:
+            row.error = f"{type(error).__name__}: {error}"
+        finally:
+            over.set()
+            hand.join()
+            row.seconds = time.monotonic() - begin
+        row.held = held_by_gateway(Path(folder) / "gateway")
     return row
 
 

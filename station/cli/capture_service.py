@@ -9,6 +9,7 @@ from pathlib import Path
 
 from drivers import registry, service
 from drivers.clock import SystemClock
+from drivers.reader import Reader
 from station.sdnotify import notify
 from station.settings import load_settings
 
@@ -25,25 +26,24 @@ def run(args: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
-    def progress() -> None:
-        notify("WATCHDOG=1")
+    def factory() -> Reader:
+        reader = settings.reader
+        return registry.open_reader(reader.driver, reader.profile, reader.address, reader.options, clock)
 
-    def ready() -> None:
-        notify("READY=1")
-        print(f"ready {settings.reader.socket}", flush=True)
-
-    service.serve(
-        lambda: registry.open_reader(
-            settings.reader.driver,
-            settings.reader.profile,
-            settings.reader.address,
-            settings.reader.options,
-            clock,
-        ),
-        settings.reader.socket,
-        clock,
-        progress,
-        ready=ready,
-        stop=stop.is_set,
-    )
+    service.serve(factory, settings.reader.socket, clock, _Progress(settings.reader.socket), stop.is_set)
     return 0
+
+
+class _Progress:
+    """Says ready at the first sign of life of the serving loop, then feeds the watchdog at every one."""
+
+    def __init__(self, socket_path: Path) -> None:
+        self._socket_path = socket_path
+        self._ready = False
+
+    def __call__(self) -> None:
+        if not self._ready:
+            self._ready = True
+            notify("READY=1")
+            print(f"ready {self._socket_path}", flush=True)
+        notify("WATCHDOG=1")

@@ -31,7 +31,7 @@ SUBJECT: dict[str, Any] = {
     "dob": "19850704",
     "sex": "X",
     "rac": "U",
-    "pob": "ZZ",
+    "pob": "XX",
     "hgt": "508",
     "wgt": "165",
     "eye": "XXX",
