@@ -25,7 +25,7 @@ def test_a_car_reads_back_field_by_field_in_nistitl() -> None:
     assert header.TCN == "SIM-2026-000001"
     assert len(list(message.iter(14))) == 13
     texts = next(message.iter(2))
-    assert texts._2_018 == "SAMPLE,SYNTHETIC PERSON"
+    assert texts._18 == "SAMPLE,SYNTHETIC PERSON"
     for ours, theirs in zip(txn.of_type(14), message.iter(14), strict=True):
         assert int(theirs.FGP) == int(ours.text(13) or "0")
         assert ours.data == theirs.DATA
