@@ -1,11 +1,13 @@
 """station.toml in, frozen Settings out. An unknown key, a wrong type or a missing file refuses the start.
 
 Every error is a SettingsError that names file and line. Durations are seconds (`_s`), sizes are MiB (`_mib`).
-Relative paths are relative to the folder of the settings file.
+Relative paths are relative to the folder of the settings file; `${CREDENTIALS_DIRECTORY}`, alone among all
+variables, is replaced in any value: it is where systemd puts the keys that LoadCredential= names.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -15,6 +17,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from station.errors import SettingsError
+
+CREDENTIALS = "${CREDENTIALS_DIRECTORY}"
 
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -129,12 +133,21 @@ def parse_settings(text: str, path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError("settings.syntax", f"{path}: {error}", "correct the TOML") from error
     try:
-        settings = msgspec.convert(tree, Settings, dec_hook=_decode)
+        settings = msgspec.convert(_with_credentials(tree), Settings, dec_hook=_decode)
     except msgspec.ValidationError as error:
         raise SettingsError(
             "settings.invalid", f"{path}:{_line_of(str(error), text)}: {error}", "see docs/install.md"
         ) from error
     return _absolute(settings, path.resolve().parent)
+
+
+def _with_credentials(value: Any) -> Any:
+    """The tree with ${CREDENTIALS_DIRECTORY} filled in; left as it is where systemd gave no credentials."""
+    if isinstance(value, dict):
+        return {key: _with_credentials(inner) for key, inner in value.items()}
+    if isinstance(value, str):
+        return value.replace(CREDENTIALS, os.environ.get("CREDENTIALS_DIRECTORY", CREDENTIALS))
+    return value
 
 
 def _decode(kind: type[_Any], value: object) -> object:
