@@ -18,6 +18,10 @@ from drivers.sim.placement import Placement
 _MASTER_SCALE = 1.5 / 32767.0
 _ROLL_POWER = 3.0
 _PLAIN_POWER = 2.2
+_EGG = 0.10
+"""How much narrower a plain contact is at the tip, and wider at the joint, than in the middle."""
+_PAD_MM = 0.6
+"""How far inside the outline the pad of the second joint counts at most: it hangs, so its print is faint."""
 _SIZE_PER_PRESSURE = 0.32
 """How much a contact's size changes over the range of pressure."""
 _VISIBLE = 0.5
@@ -59,13 +63,15 @@ def strength(
     power = _ROLL_POWER if contact == "rolled" else _PLAIN_POWER
     u = (x - np.float32((left + right) / 2)) * np.float32(2.0 / (right - left))
     v = (y - np.float32((top + bottom) / 2)) * np.float32(2.0 / (bottom - top))
+    if contact == "plain":
+        u = u * (1.0 - np.float32(_EGG) * v)
     radius = _superellipse(u, v, power)
     around = np.arctan2(v, u)
     for i in range(3):
         radius += np.float32(ripple[i]) * np.sin((i + 2) * around + np.float32(phase[i]))
     inside = (1.0 - radius) * np.float32(min(right - left, bottom - top) / 2)
     if joint:
-        inside = np.maximum(inside, _second_joint(finger, x, y))
+        inside = np.maximum(inside, _second_joint(finger, touch, x, y))
     return np.asarray(inside, np.float32)
 
 
@@ -74,12 +80,15 @@ def _superellipse(u: FloatImage, v: FloatImage, power: float) -> FloatImage:
     return np.asarray(cv2.pow(total, 1.0 / power), np.float32)
 
 
-def _second_joint(finger: Finger, x: FloatImage, y: FloatImage) -> FloatImage:
+def _second_joint(finger: Finger, touch: Touch, x: FloatImage, y: FloatImage) -> FloatImage:
     """The same for the pad below the crease."""
     b = finger.build
-    u = x * np.float32(1.0 / (0.92 * b.plain_half_mm))
-    v = (y - np.float32(b.crease_mm + 6.0)) * np.float32(1.0 / 4.6)
-    return np.asarray((0.95 - _superellipse(u, v, 3.0)) * np.float32(4.6), np.float32)
+    rng = np.random.Generator(np.random.PCG64([touch.seed, finger.seed, finger.position, 37]))
+    half_height, shift = float(rng.uniform(1.5, 4.4)), float(rng.uniform(-2.5, 2.5))
+    u = (x - np.float32(shift)) * np.float32(1.0 / (float(rng.uniform(0.5, 0.85)) * b.plain_half_mm))
+    v = (y - np.float32(b.crease_mm + 1.5 + half_height)) * np.float32(1.0 / half_height)
+    inside = (1.0 - _superellipse(u, v, 2.5)) * np.float32(half_height)
+    return np.asarray(np.minimum(inside, np.float32(_PAD_MM)), np.float32)
 
 
 def print_finger(

@@ -16,7 +16,7 @@ from drivers.sim.contact import Footprint, compose, print_finger
 from drivers.sim.finger_types import Finger, Platen, Rendering, SlapBox, Touch
 from drivers.sim.placement import Placement
 
-_TIP_DROP_MM = {1: 0.0, 2: 5.5, 3: 0.0, 4: 3.5, 5: 17.0}
+_TIP_DROP_MM = {1: 0.0, 2: 9.0, 3: 0.0, 4: 7.0, 5: 26.0}
 """How much lower than the middle finger's the pad of each digit lies (thumb alone: 0); anthropometric habit."""
 _SPREAD_DEG = {1: 0.0, 2: 4.0, 3: 0.5, 4: -3.0, 5: -9.0}
 """Lean of each digit of a right hand, degrees counter-clockwise; mirrored for the left."""

@@ -26,15 +26,14 @@ def marks(finger: Finger, placement: Placement, touch: Touch, region: Region) ->
     """All marks in a region (x, y, width, height) of the platen."""
     rng = np.random.Generator(np.random.PCG64([finger.seed, finger.position, 41]))
     light = np.zeros((region[3], region[2]), np.uint8)
-    for _ in range(int(rng.integers(0, 4))):
-        _stroke(light, placement, region, *_curve(rng, (3.0, 9.0), 0.25), width_mm=0.11, level=150)
+    for _ in range(int(rng.integers(1, 7))):
+        _stroke(light, placement, region, *_curve(rng, (2.0, 8.0), 0.25), width_mm=0.1, level=int(rng.integers(70, 160)))
     worn = np.random.Generator(np.random.PCG64([finger.seed, finger.position, 43]))
     for _ in range(round(_WORN_CREASES * touch.wear)):
         _stroke(light, placement, region, *_curve(worn, (3.0, 10.0), 0.25), width_mm=0.16, level=220)
     scars = np.random.Generator(np.random.PCG64([finger.seed, finger.position, 47]))
     for _ in range(touch.scars):
-        width = float(scars.uniform(0.5, 1.0))
-        _stroke(light, placement, region, *_curve(scars, (7.0, 16.0), 0.35), width_mm=width, level=250)
+        _scar(light, placement, region, scars)
     for offset, width in ((0.0, 0.8), (float(rng.uniform(1.2, 1.9)), 0.35)):
         _stroke(light, placement, region, *_joint(finger, rng, offset), width_mm=width, level=250)
     soft = cv2.GaussianBlur(light, (0, 0), max(0.4, 0.03 * placement.px_mm))
@@ -50,6 +49,17 @@ def _curve(rng: np.random.Generator, length_mm: tuple[float, float], bend: float
     step = length / s.size
     wander = rng.normal(0.0, 0.06, s.size)
     return x + np.cumsum(np.cos(turn)) * step, y + np.cumsum(np.sin(turn)) * step + wander
+
+
+def _scar(
+    light: NDArray[np.uint8], placement: Placement, region: Region, rng: np.random.Generator
+) -> None:
+    """A healed cut: a bent line, thick in the middle and thin at its ends, ragged."""
+    width = float(rng.uniform(0.45, 0.9))
+    x, y = _curve(rng, (7.0, 16.0), 0.35)
+    for i in range(x.size - 1):
+        swell = np.sin(np.pi * (i + 0.6) / x.size) ** 0.6 * float(rng.uniform(0.65, 1.2))
+        _stroke(light, placement, region, x[i : i + 2], y[i : i + 2], width_mm=width * swell, level=240)
 
 
 def _joint(finger: Finger, rng: np.random.Generator, offset: float) -> tuple[Array, Array]:

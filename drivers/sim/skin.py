@@ -28,16 +28,16 @@ class Look:
     edge_bias: float = 1.7  # ridge height lost at the outline
     edge_mm: float = 1.6  # how far the outline's weakness reaches in
     grain: float = 0.16  # ridge height, one standard deviation, at moisture 0.5
-    pore: float = 0.35  # ridge height of a full pore
-    dry_grain: float = 1.0  # more grain when dry
-    dry_bias: float = 0.45
+    pore: float = 0.45  # ridge height of a full pore
+    dry_grain: float = 0.55  # more grain when dry
+    dry_bias: float = 0.4
     dry_pore: float = 1.0
-    wet_bias: float = 0.95
-    wet_blotch: float = 0.7
+    wet_bias: float = 0.7
+    wet_blotch: float = 0.45
     wet_relief: float = 0.45
     wear_relief: float = 0.8  # of the relief, lost at wear 1
-    wear_grain: float = 0.35
-    paper: float = 243.0  # grey of clean glass
+    wear_grain: float = 0.3
+    paper: float = 250.0  # grey of clean glass
     depth: float = 0.80  # of the paper: darkness of full contact
     dry_depth: float = 0.35
     light_depth: float = 0.5  # darkness lost per unit of pressure below 0.5
@@ -45,8 +45,8 @@ class Look:
     psf_mm: float = 0.022  # optical blur, one standard deviation: about 0.45 px at 500 ppi
     noise_floor: float = 1.2  # grey, one standard deviation
     noise: float = 60.0  # grey per unit of noise
-    platen: float = 1.5  # grey: fixed texture of the glass
-    dirt: float = 75.0  # grey per unit of background
+    platen: float = 1.0  # grey: fixed texture of the glass
+    dirt: float = 60.0  # grey per unit of background
     ghost: float = 0.5  # coverage of the residue of an earlier print per unit of background
     smear_mm: float = 1.1  # length of the motion at smear 1
 
