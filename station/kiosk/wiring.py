@@ -1,0 +1,82 @@
+"""From Settings to a Counter: opens the files, the reader behind its socket, and ties the line together."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import lru_cache
+from typing import Protocol
+
+from drivers.remote import RemoteReader
+from offline_queue.signers import Signer, load_signer
+from offline_queue.store import Queue
+from offline_queue.vault import Vault
+from station import flow, responses
+from station.access import Access
+from station.booking_store import BookingStore
+from station.capture import CaptureRules, Instruments
+from station.kiosk.counter import Counter
+from station.kiosk.desk import Desk, DeskRules
+from station.kiosk.health import StatusBar
+from station.kiosk.outbox import Outbox
+from station.kiosk.sessions import Sessions
+from station.settings import Settings
+
+
+class Clock(Protocol):
+    """Time, injected."""
+
+    def monotonic(self) -> float: ...
+    def utcnow(self) -> dt.datetime: ...
+    def sleep(self, seconds: float) -> None: ...
+
+
+def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
+    """Open everything the kiosk needs; `stack` closes it again. Raises SettingsError, EnvironmentFault, QueueError."""
+    vault = Vault.load(settings.queue.station_key)
+    store = BookingStore.open(settings.booking.database, vault)
+    stack.callback(store.close)
+    queue = Queue.open(settings.queue.database, vault, clock, station_id=settings.station.id)
+    stack.callback(queue.close)
+    tries = settings.booking.database.with_suffix(".tries.db")
+    access = Access.load(settings.access.officers, tries, clock)
+    stack.callback(access.close)
+    reader = RemoteReader(settings.reader.socket, clock)
+    line = flow.Line(settings, store, queue, _signer(settings), clock)
+    desk = Desk(
+        rules=DeskRules(
+            settings.gateway.kind,
+            CaptureRules(settings.booking.quality_threshold),
+            settings.booking.max_attempts,
+        ),
+        store=store,
+        access=access,
+        reader=reader,
+        submit=lambda booking: flow.submit_booking(line, booking),
+        tools=Instruments.shipped(),
+        clock=clock,
+    )
+    outbox = Outbox(queue, responses.read, responses.plain)
+    bar = StatusBar(
+        reader_status=reader.status,
+        outbox=outbox,
+        folder=settings.booking.database.parent,
+        reserve_bytes=settings.queue.reserve_mib << 20,
+        gateway=settings.gateway.kind,
+        clock=clock,
+    )
+    return Counter(
+        desk=desk,
+        outbox=outbox,
+        sessions=Sessions(settings.web.session_idle_s, clock),
+        health=bar.lines,
+        simulated=bar.band,
+        station=settings.station.id,
+        agency=settings.station.agency,
+    )
+
+
+def _signer(settings: Settings) -> Callable[[], Signer]:
+    """The signing key, loaded at the first submission: a missing token must not stop booking."""
+    return lru_cache(maxsize=1)(lambda: load_signer(settings.signing.uri))
