@@ -27,13 +27,13 @@ START = bytes(32)
 class AuditReport:
     """ok; rows checked; head: hash of the last row in hexadecimal; first_broken: number of the first row
     that does
-    not hold; problem: what is wrong with it."""
+    not hold; reason: what is wrong with it."""
 
     ok: bool
     rows: int
     head: str
     first_broken: int | None = None
-    problem: str = ""
+    reason: str = ""
 
 
 def row_hash(prev: bytes, row: Mapping[str, Any]) -> bytes:

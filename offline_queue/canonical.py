@@ -21,7 +21,7 @@ def loads(data: bytes) -> dict[str, Any]:
     """Canonical bytes to a JSON object. ValueError for other bytes, duplicate keys, floats, or another
     spelling."""
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=_no_constant)
         canonical = dumps(value) if isinstance(value, dict) else b""
     except (RecursionError, TypeError) as error:
         raise ValueError("not canonical JSON") from error
@@ -30,7 +30,8 @@ def loads(data: bytes) -> dict[str, Any]:
     return value
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object_pairs_hook that refuses duplicate keys with ValueError."""
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("a key appears twice")

@@ -20,7 +20,8 @@ from offline_queue.rows import entry_of, errors_text
 from offline_queue.states import LEASED, Event, State, after
 
 AHEAD_MS = int(LONGEST_S * 1000)
-# The planner would rather sort all waiting entries; the partial index makes a claim as fast at 100,000 as at 1,000.
+# The planner would rather sort all waiting entries; the partial index makes a claim as fast at 100,000 as
+# at 1,000.
 NEXT_DUE = """
     SELECT seq FROM submission INDEXED BY submission_due
     WHERE state IN ('ready','unknown')

@@ -29,6 +29,7 @@ from offline_queue.models import Tables
 APPLICATION_ID = 0x4C535131  # "LSQ1"
 BUSY_S = 10.0
 LOCK_POLL_S = 0.005
+SHARED = 0o660  # web and sync are different users of one group; the umask has the last word
 PRAGMAS: dict[str, str | int] = {
     "journal_mode": "wal",
     "synchronous": 2,
@@ -113,7 +114,8 @@ class Database:
 
     @classmethod
     def open(cls, path: Path, clock: Clock, boot: Callable[[], str] = boot_id) -> Database:
-        """Open or create the file (mode 0600), bring it to the newest schema and check all settings.
+        """Open or create the file (mode 0660 less the umask), bring it to the newest schema and check all
+        settings.
 
         StoreFault: `queue.no_folder`, `.cannot_open`, `.corrupt`, `.pragma`, `.schema_newer`,
         `.not_a_queue`, ...
@@ -126,7 +128,7 @@ class Database:
             thread_safe=False,
             check_same_thread=False,
         )
-        database = cls(path, connection, clock, _private_files(path), boot())
+        database = cls(path, connection, clock, _create_files(path), boot())
         try:
             with database._alone(), translated(path):
                 connection.connect()
@@ -221,15 +223,15 @@ class Database:
         _sync_folder(self.path.parent)
 
 
-def _private_files(path: Path) -> int:
-    """Make the database and its lock readable by us alone, and return the open lock file."""
+def _create_files(path: Path) -> int:
+    """Make the database and its lock, for us and our group alone, and return the open lock file."""
     if not path.parent.is_dir():
         raise StoreFault(
             "queue.no_folder", f"there is no folder {path.parent}", "create it, owned by the station"
         )
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        return os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, SHARED))
+        return os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, SHARED)
     except OSError as error:
         code = {28: "queue.disk_full", 30: "queue.read_only"}.get(error.errno or 0, "queue.cannot_open")
         raise StoreFault(

@@ -5,6 +5,8 @@ The three attributes are those of the station's and the drivers' errors, so that
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 
 class QueueError(Exception):
     """Base of everything the queue raises on purpose. `code` is stable, `advice` says what to do next."""
@@ -81,3 +83,35 @@ class ReceiptError(QueueError):
 
 class ResponseError(QueueError):
     """A response pulled from the gateway may not be believed. Codes start with `response.`"""
+
+
+class Certainty(StrEnum):
+    """What a failed exchange tells about the submission."""
+
+    NOT_SENT = "not_sent"  # not one byte of the request left
+    UNKNOWN = "unknown"  # it may have arrived
+    REFUSED = "refused"  # the gateway has decided against it
+
+
+class TransportFault(QueueError):
+    """An exchange with the gateway did not end in a definite acceptance. Codes start with `gateway.`
+
+    retry_after_s: what the gateway asked for; gateway_wide: the next submission would fare no better now.
+    """
+
+    exit_code = 3
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        advice: str = "",
+        *,
+        certainty: Certainty = Certainty.UNKNOWN,
+        retry_after_s: float | None = None,
+        gateway_wide: bool = False,
+    ) -> None:
+        super().__init__(code, message, advice)
+        self.certainty = certainty
+        self.retry_after_s = retry_after_s
+        self.gateway_wide = gateway_wide or certainty is Certainty.NOT_SENT

@@ -40,7 +40,7 @@ class Lookup:
         return self._entry(self._one("submission", submission_id))
 
     def find(self, tcn_or_id: str) -> Entry:
-        """The entry with this TCN, or else this submission id."""
+        """The entry with this TCN, or else this submission id. EntryUnknown when there is neither."""
         with self.database.read() as tables:
             row = tables.submission.select().where(tables.submission.tcn == tcn_or_id).first()
         return self.entry(tcn_or_id) if row is None else self._entry(row)

@@ -1,0 +1,114 @@
+"""A total deadline for one exchange, kept at every single read and write of the socket.
+
+`requests` and `urllib3` only know a timeout per read: a peer that sends one byte a second holds them for
+ever. Here
+every connect, handshake, send and receive gets what is left of one budget. It also knows whether any byte
+of the
+request left, which is what separates "not sent" from "outcome unknown".
+"""
+
+from __future__ import annotations
+
+import queue
+import socket
+import ssl
+import threading
+from typing import Any
+
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+
+from offline_queue.clock import Clock
+
+
+class Budget:
+    """Seconds for one exchange; start it anew for the next."""
+
+    def __init__(self, clock: Clock, total_s: float) -> None:
+        self._clock = clock
+        self.total_s = total_s
+        self.sent = False
+        self._end = 0.0
+
+    def start(self) -> None:
+        self.sent = False
+        self._end = self._clock.monotonic() + self.total_s
+
+    def left(self) -> float:
+        """Seconds left; TimeoutError when there are none."""
+        left = self._end - self._clock.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"the exchange took longer than {self.total_s:g} s")
+        return left
+
+
+def socket_class(budget: Budget) -> type[ssl.SSLSocket]:
+    """An SSLSocket whose every wait is cut at the budget; for `SSLContext.sslsocket_class`."""
+
+    class BudgetSocket(ssl.SSLSocket):
+        def do_handshake(self, block: bool = False) -> None:
+            self.settimeout(budget.left())
+            super().do_handshake(block)
+
+        def send(self, data: Any, flags: int = 0) -> int:
+            self.settimeout(budget.left())
+            budget.sent = True
+            return super().send(data, flags)
+
+        def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+            self.settimeout(budget.left())
+            return super().recv_into(buffer, nbytes, flags)
+
+    return BudgetSocket
+
+
+def pool_class(budget: Budget) -> type[HTTPSConnectionPool]:
+    """A urllib3 pool whose connections look up and connect within the budget."""
+
+    class BudgetConnection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return connect(self.host, self.port or 443, budget)
+
+    class BudgetPool(HTTPSConnectionPool):
+        ConnectionCls = BudgetConnection
+
+    return BudgetPool
+
+
+def connect(host: str, port: int, budget: Budget) -> socket.socket:
+    """TCP to the first address of `host` that answers; each gets its share of what is left. OSError
+    otherwise."""
+    addresses = _look_up(host.strip("[]"), port, budget)
+    last: OSError = OSError(f"{host} has no address")
+    for n, (family, kind, protocol, _, address) in enumerate(addresses):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(budget.left() / (len(addresses) - n))
+            connection.connect(address)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            connection.close()
+            last = error
+        else:
+            return connection
+    raise last
+
+
+def _look_up(host: str, port: int, budget: Budget) -> list[Any]:
+    """The resolver cannot be interrupted, so it runs beside us and is left behind when the budget ends."""
+    answer: queue.SimpleQueue[list[Any] | OSError | UnicodeError] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answer.put(error)
+
+    threading.Thread(target=ask, name="look-up", daemon=True).start()
+    try:
+        found = answer.get(timeout=budget.left())
+    except queue.Empty:
+        raise socket.gaierror(socket.EAI_AGAIN, "the name server does not answer") from None
+    if isinstance(found, list):
+        return found
+    raise found if isinstance(found, OSError) else socket.gaierror(socket.EAI_NONAME, str(found))

@@ -1,0 +1,153 @@
+"""`station sync`: send what is queued, fetch receipts and responses, until SIGTERM. It opens no device."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from offline_queue.clock import Clock, SystemClock
+from offline_queue.receipts import Verifier
+from offline_queue.store import Queue
+from offline_queue.sync import StepReport, Sync
+from offline_queue.transports import load_transport
+from offline_queue.vault import Vault
+from station.errors import EnvironmentFault
+from station.sdnotify import notify
+from station.settings import Settings, load_settings
+
+WORKER = "sync"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All a sync process is made of. Durations in seconds."""
+
+    database: Path
+    station_key: Path
+    station_id: str
+    url: str
+    ca: Path
+    client_cert: Path
+    client_key: Path
+    receipt_ca: Path
+    total_deadline_s: float
+    poll_s: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> Parts:
+        gateway = settings.gateway
+        return cls(
+            database=settings.queue.database,
+            station_key=settings.queue.station_key,
+            station_id=settings.station.id,
+            url=gateway.url,
+            ca=gateway.ca,
+            client_cert=gateway.client_cert,
+            client_key=gateway.client_key,
+            receipt_ca=gateway.receipt_ca,
+            total_deadline_s=gateway.total_deadline_s,
+            poll_s=gateway.poll_s,
+        )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, required=True, help="station.toml")
+    parser.add_argument(
+        "--once", action="store_true", help="one pass, then end: 0 when nothing waits, else 1"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT; the watchdog is fed by every exchange and every wait."""
+    parts = Parts.of(load_settings(args.config))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with ExitStack() as stack:
+        queue, sync = build(parts, SystemClock(), stack)
+        if args.once:
+            _say(sync.step(stop.is_set))
+            return 1 if {"ready", "unknown", "sending", "asking"} & queue.counts().keys() else 0
+        serve(sync, stop.is_set)
+    return 0
+
+
+def build(parts: Parts, clock: Clock, stack: ExitStack) -> tuple[Queue, Sync]:
+    """Open everything; what is wrong with keys, certificates or the file raises its typed error now."""
+    _only_one(parts.database, stack)
+    vault = Vault.load(parts.station_key)
+    queue = stack.enter_context(Queue.open(parts.database, vault, clock, station_id=parts.station_id))
+    options = {
+        "ca": str(parts.ca),
+        "client_cert": str(parts.client_cert),
+        "client_key": str(parts.client_key),
+        "total_deadline_s": str(parts.total_deadline_s),
+    }
+    transport = load_transport(parts.url, options, clock)
+    stack.callback(transport.close)
+    verifier = Verifier(_receipt_ca(parts.receipt_ca), clock)
+    return queue, Sync(
+        queue, transport, verifier, clock, WORKER, deadline_s=parts.total_deadline_s, poll_s=parts.poll_s
+    )
+
+
+def serve(sync: Sync, stop: Callable[[], bool]) -> None:
+    """Run under a supervisor: READY, WATCHDOG, STATUS, STOPPING."""
+    notify("READY=1")
+    print("ready", flush=True)
+    sync.run(stop, _fed, _say)
+    notify("STOPPING=1")
+
+
+def _fed() -> None:
+    notify("WATCHDOG=1")
+
+
+def _say(report: StepReport) -> None:
+    """One line a pass in which something happened: counts and codes, never content."""
+    words = [
+        f"{value} {name}"
+        for name, value in vars(report).items()
+        if isinstance(value, int) and value and name != "retry_after_s"
+    ]
+    if report.fault is not None:
+        words.append(str(report.fault))
+    if words:
+        print("; ".join(words), flush=True)
+        notify(f"STATUS={'; '.join(words)}"[:300])
+
+
+def _receipt_ca(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise EnvironmentFault(
+            "environment.receipt_ca", f"{path}: {error.strerror}", "check gateway.receipt_ca in station.toml"
+        ) from error
+
+
+def _only_one(database: Path, stack: ExitStack) -> None:
+    """Two sync processes would end each other's leases. The lock ends with the process, however it ends."""
+    path = f"{database}.sync-lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+    except OSError as error:
+        raise EnvironmentFault(
+            "environment.queue_folder", f"{path}: {error.strerror}", "check the folder, its owner and mode"
+        ) from error
+    stack.callback(os.close, descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise EnvironmentFault(
+            "environment.sync_running",
+            f"another sync works on {database}",
+            "see: systemctl status livescan-sync",
+        ) from None
