@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 
 from offline_queue.store import Queue
-
 from offline_queue.vault import Vault
 from station.clock import SystemClock
 from station.sdnotify import notify
@@ -35,12 +34,15 @@ def run(args: argparse.Namespace) -> int:
         station_id=settings.station.id,
     )
     try:
-        queue.check()
-        audit = queue.verify_audit()
-        found = {"queue": "whole", "audit": "whole" if audit.ok else audit.reason, "counts": queue.counts()}
+        whole, audit = queue.check(), queue.verify_audit()
+        found = {
+            "queue": "whole" if whole.ok else "; ".join(whole.problems),
+            "audit": "whole" if audit.ok else audit.reason,
+            "counts": queue.counts(),
+        }
     finally:
         queue.close()
-    return _say(args, found, 0 if audit.ok else 1)
+    return _say(args, found, 0 if whole.ok and audit.ok else 1)
 
 
 def _say(args: argparse.Namespace, found: dict[str, object], code: int) -> int:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from drivers.remote import RemoteReader
 from offline_queue.store import Queue
-
 from offline_queue.vault import Vault
 from station.access import Role, load_officers
 from station.clock import SystemClock
@@ -21,18 +20,18 @@ OLD_ENTRY_HOURS = 24
 
 def check_reader(settings: Settings) -> Check:
     """The capture service answers, and its reader does."""
+    reader = RemoteReader(settings.reader.socket)
     try:
-        status = RemoteReader(settings.reader.socket).status()
+        if reader.status().get("busy"):
+            return ok("reader", "capturing just now")
+        reader.open()
     except Exception as error:
         return fail("reader", str(error), getattr(error, "advice", "") or "start livescan-capture")
-    if status.get("error"):
-        trouble = status["error"]
-        return fail("reader", f"{trouble['code']}: {trouble['message']}", trouble.get("advice", ""))
-    info = status.get("info") or {}
-    words = f"{info.get('make')} {info.get('model')} {info.get('serial')}, {info.get('ppi')} ppi"
-    if info.get("simulated"):
+    info = reader.info
+    words = f"{info.make} {info.model} {info.serial}, {info.ppi} ppi"
+    if info.simulated:
         return warn("reader", f"{words}: SIMULATED", "for training and tests only: no real person")
-    if info.get("certification") in (None, "none"):
+    if info.certification == "none":
         return warn(
             "reader", f"{words}, not certified", "training only; a booking needs an Appendix F device"
         )
@@ -51,13 +50,17 @@ def check_queue(settings: Settings) -> Check:
             database, Vault.load(settings.queue.station_key), SystemClock(), station_id=settings.station.id
         )
         try:
-            queue.check()
+            whole = queue.check()
             audit = queue.verify_audit()
             counts = queue.counts()
         finally:
             queue.close()
     except Exception as error:
         return fail("queue", str(error), getattr(error, "advice", "") or "see docs/queue.md on repair")
+    if not whole.ok:
+        return fail(
+            "queue", "; ".join(whole.problems[:3]), "stop and copy the file; see docs/queue.md on repair"
+        )
     if not audit.ok:
         return fail("queue", f"audit chain broken: {audit.reason}", "stop and keep the file: it is evidence")
     words = ", ".join(f"{number} {state}" for state, number in counts.items() if number) or "empty"
