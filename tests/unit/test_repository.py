@@ -253,3 +253,22 @@ def test_decisions_are_numbered_without_gaps_and_say_why(repo: Path) -> None:
     for path in decisions[1:]:
         text = path.read_text("utf-8")
         assert all(f"## {part}" in text for part in ("Context", "Decision", "Consequences")), path.name
+
+
+def test_every_family_of_error_codes_is_documented(repo: Path) -> None:
+    documented = set(re.findall(r"(?m)^\| `([a-z]+)\.` \|", (repo / "docs/errors.md").read_text("utf-8")))
+    raised = {code.partition(".")[0] for path in modules(repo) for code in codes_raised(tree_of(path))}
+    assert raised - documented == set()
+
+
+def codes_raised(tree: ast.Module) -> set[str]:
+    """The literal first arguments of errors that are made: `LinkError("link.busy", …)`."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    made = [
+        node.args[0].value
+        for node in calls
+        if isinstance(node.func, ast.Name)
+        and re.search(r"(Error|Retry|Fault|Finding|Conflict|Refused)$", node.func.id)
+        and isinstance(node.args[0], ast.Constant)
+    ]
+    return {str(value) for value in made if re.fullmatch(r"[a-z_]+(\.[a-z0-9_]+)+", str(value))}
