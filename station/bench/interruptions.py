@@ -121,5 +121,5 @@ def _break_things(
 
 def held_by_gateway(folder: Path) -> int:
     """How many submissions the simulated bureau holds, read from its own file."""
-    with sqlite3.connect(folder / "gateway.db") as base:
-        return int(base.execute("SELECT count(*) FROM submission").fetchone()[0])
+    with sqlite3.connect(folder / "gateway.sqlite") as base:
+        return int(base.execute("SELECT count(*) FROM submissions").fetchone()[0])
