@@ -119,8 +119,7 @@ def embedded_certificates(der: bytes) -> tuple[bytes, ...]:
 class _Parts:
     """What verification needs, as plain bytes; signed_attrs re-tagged as the SET OF that was signed."""
 
-    issuer: bytes
-    serial: int
+    leaf: bytes | None
     certificates: tuple[bytes, ...]
     signed_attrs: bytes
     signature: bytes
@@ -161,10 +160,10 @@ def _parts(der: bytes) -> _Parts:
         raise CmsError("cms.unsupported", "signed content is not plain data", "send a detached CMS signature")
     reference = values.get("signing_certificate_v2")
     moment = values.get("signing_time")
+    found = tuple(choice.chosen.dump() for choice in signed["certificates"])
     return _Parts(
-        issuer=info["sid"].chosen["issuer"].dump(),
-        serial=info["sid"].chosen["serial_number"].native,
-        certificates=tuple(choice.chosen.dump() for choice in signed["certificates"]),
+        leaf=_leaf(info["sid"].chosen, found),
+        certificates=found,
         signed_attrs=info["signed_attrs"].untag().dump(),
         signature=info["signature"].native,
         message_digest=values["message_digest"].native,
@@ -191,14 +190,20 @@ def _certificate_hash(reference: Any) -> bytes:
     return bytes(first["cert_hash"].native)
 
 
-def _signing_certificate(parts: _Parts) -> x509.Certificate:
-    for der in parts.certificates:
+def _leaf(wanted: Any, found: tuple[bytes, ...]) -> bytes | None:
+    """DER of the certificate with the issuer and serial number the signer names."""
+    for der in found:
         certificate = asn1_x509.Certificate.load(der)
-        if certificate.serial_number == parts.serial and certificate.issuer.dump() == parts.issuer:
-            if parts.certificate_hash not in (None, hashlib.sha256(der).digest()):
-                break
-            return certificates.from_der(der)
-    raise CmsError("cms.certificate", "the signer's certificate is not in the signature", "ask the sender")
+        same_serial = certificate.serial_number == wanted["serial_number"].native
+        if same_serial and certificate.issuer.dump() == wanted["issuer"].dump():
+            return der
+    return None
+
+
+def _signing_certificate(parts: _Parts) -> x509.Certificate:
+    if parts.leaf is None or parts.certificate_hash not in (None, hashlib.sha256(parts.leaf).digest()):
+        raise CmsError("cms.certificate", "the signer's certificate is not in the signature", "ask the sender")
+    return certificates.from_der(parts.leaf)
 
 
 def _check_signature(leaf: x509.Certificate, parts: _Parts) -> None:

@@ -24,19 +24,19 @@ def read_secret(path: Path, refuse: type[QueueError], prefix: str) -> bytes:
         raise refuse(
             f"{prefix}.key_unreadable", f"{path}: {error.strerror}", "check its owner and mode"
         ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise refuse(
-                f"{prefix}.key_unreadable", f"{path} is not a regular file", "name the key file itself"
-            )
+            raise refuse(f"{prefix}.key_unreadable", f"{path} is not a regular file", "name the key file itself")
         if _too_open(path, stat.S_IMODE(status.st_mode)):
             raise refuse(
                 f"{prefix}.key_too_open",
                 f"{path} has mode {stat.S_IMODE(status.st_mode):04o}: others can read this key",
                 f"chmod 600 {path}, and replace the key if anybody may have read it",
             )
-        return file.read(LIMIT)
+        return os.read(descriptor, LIMIT)
+    finally:
+        os.close(descriptor)
 
 
 def _too_open(path: Path, mode: int) -> bool:
