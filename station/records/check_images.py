@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from station.friction_ridge import FGP, SLAP_FINGERS
 from station.records.fields import CGA_BY_NUMBER, FRICTION_IMP, MAX_PIXELS
 from station.records.findings import Finding, Severity
 from station.records.images import readable, size_of, truncated
-from station.records.transaction import BinaryRecord, TaggedRecord, Transaction, type_four
+from station.records.transaction import BinaryRecord, TaggedRecord, Transaction, to_number, type_four
 
 Decoders = Mapping[str, Callable[[bytes], NDArray[np.uint8]]]
 """CGA → decoder; a decoder raises when the image is damaged."""
@@ -105,7 +105,13 @@ def check_set(txn: Transaction) -> Iterator[Finding]:
 
 def _marked(txn: Transaction) -> dict[int, str]:
     rows = (items for record in txn.of_type(2) for items in record.rows(84))
-    return {int(items[0]): items[1] for items in rows if len(items) == 2 and items[0].isdecimal()}
+    return _pairs(rows)
+
+
+def _pairs(rows: Iterable[tuple[str, ...]]) -> dict[int, str]:
+    """Finger → code, of rows that have this shape; the tables report the others."""
+    numbered = ((to_number(items[0]), items) for items in rows if len(items) == 2)
+    return {finger: items[1] for finger, items in numbered if finger is not None}
 
 
 def _check_missing(images: Sequence[Image], marked: Mapping[int, str]) -> Iterator[Finding]:
@@ -132,7 +138,7 @@ def _check_slap_marks(image: Image, marked: Mapping[int, str]) -> Iterator[Findi
     if image.record_type != 14 or image.fgp not in (11, 12, 13, 14, 15):
         return
     shown = {int(finger) for finger in SLAP_FINGERS[FGP(image.fgp)]}
-    here = {int(items[0]): items[1] for items in image.amp if len(items) == 2 and items[0].isdecimal()}
+    here = _pairs(image.amp)
     for finger in sorted(shown & set(marked) - set(here)):
         yield image.finding("amp.not_on_slap", "amp", f"finger {finger} is marked in 2.084 and not here")
     for finger in sorted(here):
@@ -208,7 +214,7 @@ def _decode(image: Image, decoder: Callable[[bytes], NDArray[np.uint8]], data: b
 
 def _check_segments(image: Image) -> Iterator[Finding]:
     for items in image.seg:
-        numbers = [int(item) for item in items if item.isdecimal()]
+        numbers = [each for each in map(to_number, items) if each is not None]
         if len(numbers) != 5 or image.width is None or image.height is None:
             continue
         finger, left, right, top, bottom = numbers
@@ -267,5 +273,4 @@ def _from_type_14(record: TaggedRecord, position: int) -> Image:
 
 
 def _number(record: TaggedRecord, number: int) -> int | None:
-    value = record.text(number) or ""
-    return int(value) if value.isascii() and value.isdigit() and len(value) <= 6 else None
+    return to_number(record.text(number) or "")

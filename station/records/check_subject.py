@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from station.records.check_fields import parsed_date
 from station.records.findings import Finding, Severity
-from station.records.transaction import TaggedRecord
+from station.records.transaction import TaggedRecord, to_number
 
 _ONE_DAY = dt.timedelta(days=1)
 """EBTS accepts local dates one day ahead, for time zones."""
@@ -65,7 +65,7 @@ def _height(value: str) -> bool:
 
 
 def _weight(value: str) -> bool:
-    return value == "000" or (value.isdigit() and 50 <= int(value) <= 499)
+    return value == "000" or 50 <= (to_number(value) or 0) <= 499
 
 
 _FORMS = (

@@ -23,6 +23,7 @@ from station.records.transaction import (
     Record,
     TaggedRecord,
     Transaction,
+    to_number,
 )
 
 MAX_BYTES = 256 * 2**20
@@ -32,7 +33,7 @@ MAX_RECORDS = 1000
 """1.003 CNT counts 1 to 999 other records (ITL 2011, 8.1.3)."""
 
 _TAG = re.compile(rb"(\d{1,4})\.(\d{1,9}):")
-_FIRST = re.compile(rb"(\d{1,4})\.0{0,8}1:(\d{1,10})[\x1c\x1d]")
+_FIRST = re.compile(rb"(\d{1,4})\.0{0,8}1:(\d{1,9})[\x1c\x1d]")
 _ADVICE = "the file is damaged or is not ANSI/NIST-ITL traditional encoding; ask the sender for it again"
 
 
@@ -83,7 +84,7 @@ def _contents(header: TaggedRecord) -> tuple[int, ...]:
 
 
 def _small(number: str) -> bool:
-    return number.isascii() and number.isdigit() and len(number) <= 4
+    return to_number(number) is not None and len(number) <= 4
 
 
 def _next_record(content: bytes, offset: int, record_type: int) -> tuple[Record, int]:

@@ -17,6 +17,7 @@ from station.records.transaction import (
     Record,
     TaggedRecord,
     Transaction,
+    to_number,
 )
 
 LAYOUT_CONTROLS = frozenset(b"\t\n\r")
@@ -36,7 +37,7 @@ def record_bytes(record: Record) -> bytes:
         record = complete(record)
     written = _joined(record)
     stated = record.text(1) or ""
-    if not stated.isdigit() or int(stated) != len(written):
+    if to_number(stated) != len(written):
         raise RecordError(
             "record.len_wrong",
             f"record type {record.type} has {len(written)} bytes and its LEN says {stated!r}",

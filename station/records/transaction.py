@@ -174,6 +174,11 @@ def to_text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
+def to_number(value: str) -> int | None:
+    """Up to nine ASCII digits as a number, anything else as None: other digits and endless ones are no numbers."""
+    return int(value) if 0 < len(value) <= 9 and value.isascii() and value.isdigit() else None
+
+
 def _bytes(value: str) -> bytes:
     """UTF-8; a lone surrogate becomes bytes too, so that the writer and not the codec refuses it."""
     return value.encode("utf-8", "surrogatepass")

@@ -18,7 +18,7 @@ from station.records.check_images import Decoders, check_images, check_set
 from station.records.check_subject import check_subject
 from station.records.findings import Finding, Severity, errors
 from station.records.header import NO_RESOLUTION
-from station.records.transaction import TaggedRecord, Transaction
+from station.records.transaction import TaggedRecord, Transaction, to_number
 
 __all__ = ["Finding", "Severity", "errors", "validate"]
 
@@ -104,7 +104,7 @@ def _check_contents(txn: Transaction) -> Iterator[Finding]:
     listed = [items[1] for items in txn.header.rows(3)[1:] if len(items) == 2]
     for position, (record, stated) in enumerate(zip(txn.records[1:], listed, strict=False), start=1):
         own = record.idc or ""
-        if not (own.isdecimal() and stated.isdecimal() and int(own) == int(stated)):
+        if to_number(own) is None or to_number(own) != to_number(stated):
             message = f"CNT says IDC {stated!r}, the Type-{record.type} record says {own!r}"
             yield Finding("cnt.idc", "1.003", message, record=position)
     for idc, count in Counter(record.idc for record in txn.records[1:]).items():

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from station.records.decode import decode
 from station.records.encode import complete, encode
@@ -344,3 +346,26 @@ def test_validation_never_raises_on_a_transaction_with_nothing_in_it() -> None:
         14, (text(2, "01"), text(13, "13"), repeated(18, [["x"]]), repeated(21, [["a"] * 5]), data(b""))
     )
     assert errors(validate(transaction("CAR", HEADER, [_second(), odd])))
+
+
+@pytest.mark.parametrize("digits", ["20²", "٢٠٠", "9" * 5000])
+def test_digits_that_are_no_ascii_numbers_are_findings_and_not_a_crash(digits: str) -> None:
+    for txn in (
+        body(text(29, digits)),
+        rolled(text(13, digits)),
+        slap(group(18, [digits, "XX"])),
+        rolled(text(2, digits)),
+    ):
+        assert errors(validate(txn, today=TODAY))
+
+
+@given(
+    st.sampled_from([0, 1, 2, 12]),
+    st.integers(2, 998),
+    st.lists(st.lists(st.binary(max_size=8), min_size=1), min_size=1),
+)
+def test_whatever_a_field_holds_validation_ends_with_findings(
+    position: int, number: int, rows: list[list[bytes]]
+) -> None:
+    field = Field(number, tuple(tuple(items) for items in rows))
+    assert all(each.code for each in validate(changed(good(), position, field), today=TODAY))
