@@ -97,10 +97,10 @@ def _refuse_unknown(options: Mapping[str, str], known: frozenset[str], driver: s
 
 
 def _usb_candidates() -> list[Candidate]:
-    from drivers.links import usb
+    from drivers.links.usb import attached
 
     try:
-        attached = usb.attached()
+        devices = attached()
     except DriverError:
         return []
     known = {one: profile for profile in all_profiles() for one in profile.match.usb}
@@ -114,14 +114,14 @@ def _usb_candidates() -> list[Candidate]:
             certain=True,
             simulated=profile.simulated,
         )
-        for device in attached
+        for device in devices
         if (profile := known.get(device.ids)) is not None
     ]
 
 
 def _serial_candidates() -> list[Candidate]:
     """A serial port does not say what hangs on it: every port with an adapter is a possible UART reader."""
-    from drivers.links import serial
+    from drivers.links.serial import attached
 
     uart = [profile for profile in all_profiles() if profile.link.kind == "uart" and not profile.simulated]
     return [
@@ -134,6 +134,6 @@ def _serial_candidates() -> list[Candidate]:
             certain=False,
             simulated=False,
         )
-        for port in serial.attached()
+        for port in attached()
         for profile in uart
     ]

@@ -221,17 +221,20 @@ def serve(
     socket_path: Path,
     clock: Clock,
     on_progress: Callable[[], None],
+    *,
+    ready: Callable[[], None] = lambda: None,
     stop: Callable[[], bool] = lambda: False,
     hung_s: float = _HUNG_S,
 ) -> None:
     """Serve one reader on a Unix socket (mode 0660) until stop() says so.
 
-    on_progress is called at least once a second while the service can do its work. An absent or faulty reader never
-    ends it. Raises LinkError link.busy when another service answers on that path, link.permission when it cannot be
-    made.
+    ready is called once, when clients can connect. on_progress is called at least once a second while the service can
+    do its work. An absent or faulty reader never ends it. Raises LinkError link.busy when another service answers on
+    that path, link.permission when it cannot be made.
     """
     service = CaptureService(reader_factory, clock, hung_s)
     listener = _listen(Path(socket_path))
+    ready()
     try:
         while not stop():
             if service.healthy():

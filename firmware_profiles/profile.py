@@ -35,7 +35,7 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """A table of a profile: frozen, and an unknown key is an error."""
 
 
-class Match(_Part):
+class Match(_Part, frozen=True):
     """How the model is recognised. usb: `vid:pid`, lower case hex; bcd: device release range."""
 
     usb: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Match(_Part):
     info_probe: str = ""
 
 
-class Link(_Part):
+class Link(_Part, frozen=True):
     """How to talk to it. Bauds in bits/s, packet_bytes: payload per packet, address and password as on the wire."""
 
     kind: Literal["uart", "usb"]
@@ -58,7 +58,7 @@ class Link(_Part):
     password: int = 0
 
 
-class Timeouts(_Part):
+class Timeouts(_Part, frozen=True):
     """Milliseconds, except finger_s. image_ms: total for one image; retries: of one command or one image."""
 
     command_ms: int
@@ -69,7 +69,7 @@ class Timeouts(_Part):
     backoff_ms: int = 100
 
 
-class Geometry(_Part):
+class Geometry(_Part, frozen=True):
     """Size in pixels for a count of bytes on the wire, or for a kind of contact (roll, plain, slap)."""
 
     width: int
@@ -78,7 +78,7 @@ class Geometry(_Part):
     kind: Literal["roll", "plain", "slap", "any"] = "any"
 
 
-class Image(_Part):
+class Image(_Part, frozen=True):
     """What arrives and how it becomes dark ridges on light ground, upright. rotate: degrees clockwise."""
 
     sizes: tuple[Geometry, ...]
@@ -90,7 +90,7 @@ class Image(_Part):
     size_from_device: bool = False
 
 
-class Ppi(_Part):
+class Ppi(_Part, frozen=True):
     """nominal: pixels per inch until calibrated per unit; calibrated: False means `do not trust it for booking`."""
 
     nominal: int
@@ -99,7 +99,7 @@ class Ppi(_Part):
     calibrated: bool = False
 
 
-class Cert(_Part):
+class Cert(_Part, frozen=True):
     """Certificates belong to the vendor's hardware with the vendor's software, never to our driver."""
 
     scheme: Literal["none", "PIV", "AppF"]
@@ -109,14 +109,14 @@ class Cert(_Part):
     valid_for_submission: bool = False
 
 
-class Auth(_Part):
+class Auth(_Part, frozen=True):
     """Challenge and response the device asks for. key: hex, from the public driver the TOML names."""
 
     kind: Literal["none", "aes-ecb"] = "none"
     key: str = ""
 
 
-class Power(_Part):
+class Power(_Part, frozen=True):
     """max_ma: milliampere; autosuspend: False writes a udev rule that keeps the device awake."""
 
     max_ma: int
@@ -124,7 +124,7 @@ class Power(_Part):
     usb_speed: Literal["", "full", "high"] = ""
 
 
-class BadFirmware(_Part):
+class BadFirmware(_Part, frozen=True):
     """One release known to misbehave, and where that was reported."""
 
     version: str
@@ -132,7 +132,7 @@ class BadFirmware(_Part):
     source: str
 
 
-class Firmware(_Part):
+class Firmware(_Part, frozen=True):
     """unknown: what to do with a release in neither list."""
 
     known_good: tuple[str, ...] = ()
@@ -140,7 +140,7 @@ class Firmware(_Part):
     unknown: Literal["warn", "refuse", "accept"] = "warn"
 
 
-class Calibration(_Part):
+class Calibration(_Part, frozen=True):
     """Per unit. required_before_booking: a unit without a calibration file must not book."""
 
     required_before_booking: bool
@@ -148,14 +148,14 @@ class Calibration(_Part):
     expires_days: int = 365
 
 
-class Udev(_Part):
+class Udev(_Part, frozen=True):
     """group: who may open the device; ignore_modem: keep ModemManager away from the tty."""
 
     group: str = "livescan-capture"
     ignore_modem: bool = True
 
 
-class Profile(_Part):
+class Profile(_Part, frozen=True):
     """One reader model. id is the file's name; driver names drivers/models/<driver>.py."""
 
     schema: int
@@ -207,11 +207,17 @@ def _contradictions(profile: Profile) -> list[str]:
         (all(_USB.match(one) for one in profile.match.usb), "match.usb entries look like 05ba:000a"),
         (link.kind == "usb" or bool(link.baud_probe), "a uart needs link.baud_probe"),
         (link.kind == "uart" or bool(profile.match.usb), "a usb reader needs match.usb"),
-        (bool(image.sizes) and all(s.width > 0 and s.height > 0 for s in image.sizes), "image.sizes is empty"),
+        (
+            bool(image.sizes) and all(s.width > 0 and s.height > 0 for s in image.sizes),
+            "image.sizes is empty",
+        ),
         (profile.ppi.nominal > 0, "ppi.nominal must be positive"),
         (bool(profile.kinds), "kinds is empty"),
         (profile.auth.kind == "none" or len(profile.auth.key) == 32, "auth.key is 32 hex digits"),
-        (profile.cert.scheme != "none" or not profile.cert.valid_for_submission, "no certificate, no submission"),
+        (
+            profile.cert.scheme != "none" or not profile.cert.valid_for_submission,
+            "no certificate, no submission",
+        ),
     )
     return [words for good, words in checks if not good]
 

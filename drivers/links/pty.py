@@ -45,10 +45,10 @@ class PtyEnd:
 
     def unplug(self) -> None:
         """Pull the cable: the host's port fails from now on. May be called twice."""
-        for name in ("_slave", "_master"):
-            descriptor, _ = getattr(self, name), setattr(self, name, -1)
-            if descriptor >= 0:
-                os.close(descriptor)
+        if self._master >= 0:
+            os.close(self._slave)
+            os.close(self._master)
+        self._master = self._slave = -1
         if self.link is not None:
             self.link.unlink(missing_ok=True)
 

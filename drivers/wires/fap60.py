@@ -173,13 +173,13 @@ class Identity:
         """Raises WireError: short, another protocol version, or text that is no UTF-8."""
         try:
             version, ppi, bits, fap, simulated = struct.unpack_from("<BHBBB", payload)
-            texts = _texts(payload[6:], 4)
+            make, model, serial, firmware = _texts(payload[6:], 4)
         except (struct.error, IndexError, UnicodeDecodeError) as error:
             raise WireError(f"identity: {error}") from error
         if version != VERSION:
             raise WireError(f"protocol version {version}, this driver speaks {VERSION}")
         kinds = tuple(name for name, code in KIND_CODES.items() if bits >> code & 1)
-        return cls(*texts, ppi=ppi, kinds=kinds, fap=fap, simulated=bool(simulated))
+        return cls(make, model, serial, firmware, ppi, kinds, fap, bool(simulated))
 
     def _texts(self) -> tuple[str, str, str, str]:
         return self.make, self.model, self.serial, self.firmware
@@ -274,7 +274,9 @@ def _decoded(data: bytes, coding: int, size: int) -> bytes:
     if coding != ZLIB:
         raise WireError(f"picture: unknown coding {coding}")
     try:
-        return zlib.decompressobj().decompress(data, size + 1)  # bounded: a small frame must not fill the memory
+        return zlib.decompressobj().decompress(
+            data, size + 1
+        )  # bounded: a small frame must not fill the memory
     except zlib.error as error:
         raise WireError(f"picture: {error}") from error
 

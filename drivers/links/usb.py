@@ -1,0 +1,258 @@
+"""A USB device as transfers: vendor and product in, control, interrupt and bulk transfers with deadlines out.
+
+The only file that imports pyusb. A custom usb.backend.IBackend may be given (peers, recordings). It never sets the
+configuration (on an active device that answers `busy`) and claims only the vendor interface.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any
+
+import usb.core
+import usb.util
+
+from drivers.errors import LinkError
+from drivers.links import link_error
+
+_CODES = {
+    errno.EACCES: "link.permission",
+    errno.EPERM: "link.permission",
+    errno.EBUSY: "link.busy",
+    errno.ENODEV: "link.disconnected",
+    errno.ENOENT: "link.not_found",
+    errno.ESHUTDOWN: "link.disconnected",
+    errno.ETIMEDOUT: "link.timeout",
+    errno.EPIPE: "link.stall",
+    errno.EIO: "link.io",
+    errno.EPROTO: "link.io",
+    errno.EILSEQ: "link.io",
+    errno.EOVERFLOW: "link.io",
+}
+_INTERRUPT_WAIT_MS = 200  # how soon the interrupt thread notices that it should end
+
+
+@dataclass(frozen=True)
+class Attached:
+    """One device on a bus. ids: `vid:pid` lower case; where: `bus-port.port`; bcd: device release."""
+
+    ids: str
+    where: str
+    bcd: int
+
+
+def attached(backend: Any = None) -> list[Attached]:
+    """Every USB device, sorted by place. Raises LinkError link.no_backend."""
+    found = [
+        Attached(f"{one.idVendor:04x}:{one.idProduct:04x}", _where(one), int(one.bcdDevice))
+        for one in _find(backend)
+    ]
+    return sorted(found, key=lambda one: one.where)
+
+
+def _find(backend: Any, **match: int) -> list[Any]:
+    try:
+        return list(usb.core.find(find_all=True, backend=backend, **match))
+    except usb.core.NoBackendError as error:
+        raise link_error("link.no_backend", "no USB library is installed") from error
+    except usb.core.USBError as error:
+        raise _error(error, "looking for readers") from error
+
+
+def _where(device: Any) -> str:
+    ports = device.port_numbers or (0,)
+    return f"{device.bus or 0}-{'.'.join(str(port) for port in ports)}"
+
+
+class UsbLink:
+    """One device. vendor, product: ids; where: `bus-port` when several are attached; one bulk and one interrupt
+    endpoint IN, found in the interface of class `interface_class`."""
+
+    def __init__(
+        self,
+        vendor: int,
+        product: int,
+        where: str | None = None,
+        backend: Any = None,
+        interface_class: int = 0xFF,
+    ) -> None:
+        self.name = f"usb:{vendor:04x}:{product:04x}" + (f"@{where}" if where else "")
+        self._match = {"idVendor": vendor, "idProduct": product}
+        self._wanted = where
+        self._backend = backend
+        self._class = interface_class
+        self._device: Any = None
+        self._interface: Any = None
+
+    @property
+    def bcd(self) -> int:
+        """The device release number of the opened device."""
+        return int(self._opened().bcdDevice)
+
+    @property
+    def serial(self) -> str:
+        """The serial number text, or "" when the device has none or will not say."""
+        with suppress(usb.core.USBError, ValueError, NotImplementedError):
+            return str(self._opened().serial_number or "")
+        return ""
+
+    def open(self) -> None:
+        """Find the device and claim its interface. Raises LinkError."""
+        devices = [one for one in _find(self._backend, **self._match) if self._wanted in (None, _where(one))]
+        if not devices:
+            raise link_error("link.not_found", f"{self.name} is not attached")
+        self._device = devices[0]
+        try:
+            self._claim()
+        except usb.core.USBError as error:
+            self.close()
+            raise _error(error, f"opening {self.name}") from error
+        except LinkError:
+            self.close()
+            raise
+
+    def _claim(self) -> None:
+        configuration = self._device.get_active_configuration()
+        interface = next((one for one in configuration if one.bInterfaceClass == self._class), None)
+        if interface is None:
+            raise link_error("link.not_found", f"{self.name} has no interface of class {self._class:#x}")
+        number = interface.bInterfaceNumber
+        with suppress(NotImplementedError):
+            if self._device.is_kernel_driver_active(number):
+                self._device.detach_kernel_driver(number)
+        usb.util.claim_interface(self._device, number)
+        self._interface = interface
+
+    def close(self) -> None:
+        """Give the device back; never raises, may be called twice."""
+        device, self._device, self._interface = self._device, None, None
+        if device is not None:
+            with suppress(usb.core.USBError):
+                usb.util.dispose_resources(device)
+
+    def control_in(self, request: int, value: int, length: int, timeout_s: float) -> bytes:
+        """Vendor request to the device, reading. Raises LinkError; link.io when it answers too little."""
+        data = self._transfer(0xC0, request, value, length, timeout_s)
+        if len(data) != length:
+            raise link_error("link.io", f"{self.name} answered {len(data)} of {length} bytes")
+        return bytes(data)
+
+    def control_out(self, request: int, value: int, data: bytes, timeout_s: float) -> None:
+        """Vendor request to the device, writing. Raises LinkError."""
+        self._transfer(0x40, request, value, data, timeout_s)
+
+    def _transfer(self, kind: int, request: int, value: int, data: Any, timeout_s: float) -> Any:
+        try:
+            return self._opened().ctrl_transfer(kind, request, value, 0, data, _ms(timeout_s))
+        except usb.core.USBError as error:
+            raise _error(error, f"{self.name}: request {request:#x}, value {value:#x}") from error
+
+    def bulk_in(self, endpoint: int, size: int, timeout_s: float) -> bytes:
+        """One bulk read: up to size bytes, ended by a short packet. Raises LinkError."""
+        return self._read(endpoint, size, _ms(timeout_s))
+
+    def _read(self, endpoint: int, size: int, timeout_ms: int) -> bytes:
+        try:
+            return bytes(self._opened().read(endpoint, size, timeout_ms))
+        except usb.core.USBError as error:
+            raise _error(error, f"{self.name}: endpoint {endpoint:#x}") from error
+
+    def listen(self, endpoint: int, size: int) -> Interrupts:
+        """Start reading an interrupt endpoint in a thread of its own."""
+        return Interrupts(lambda: self._read(endpoint, size, _INTERRUPT_WAIT_MS))
+
+    def _opened(self) -> Any:
+        if self._device is None:
+            raise link_error("link.disconnected", f"{self.name} is not open")
+        return self._device
+
+
+class Interrupts:
+    """What an interrupt endpoint says, in order. pyusb has no asynchronous transfers, so this is a thread."""
+
+    def __init__(self, read: Any) -> None:
+        self._read = read
+        self._queue: SimpleQueue[bytes | LinkError] = SimpleQueue()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="usb-interrupts")
+        self._thread.start()
+
+    def next(self, wait_s: float) -> bytes | None:
+        """The next interrupt's data, or None when none came. Raises the LinkError that ended the thread."""
+        try:
+            item = self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
+        except Empty:
+            return None
+        if isinstance(item, LinkError):
+            self._queue.put(item)  # it stays so
+            raise item
+        return item
+
+    def stop(self) -> None:
+        """End the thread; waits for the transfer in flight."""
+        self._stop.set()
+        self._thread.join(_INTERRUPT_WAIT_MS / 1000 * 5)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(self._read())
+            except LinkError as error:
+                if error.code != "link.timeout":
+                    self._queue.put(error)
+                    return
+
+
+class Pending:
+    """A bulk read posted now and collected later: the device must find it waiting when it is told to scan."""
+
+    def __init__(self, link: UsbLink, endpoint: int, size: int, timeout_s: float) -> None:
+        self._result: bytes | LinkError = b""
+        self._posted = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(link, endpoint, size, timeout_s), daemon=True, name="usb-bulk"
+        )
+
+    def __enter__(self) -> Pending:
+        self._thread.start()
+        self._posted.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.join()
+
+    def done(self, wait_s: float) -> bool:
+        """True once the transfer has ended, waiting up to wait_s seconds."""
+        self._thread.join(wait_s)
+        return not self._thread.is_alive()
+
+    def result(self) -> bytes:
+        """The bytes. Raises the LinkError of the transfer."""
+        self._thread.join()
+        if isinstance(self._result, LinkError):
+            raise self._result
+        return self._result
+
+    def _run(self, link: UsbLink, endpoint: int, size: int, timeout_s: float) -> None:
+        self._posted.set()
+        try:
+            self._result = link.bulk_in(endpoint, size, timeout_s)
+        except LinkError as error:
+            self._result = error
+
+
+def _ms(timeout_s: float) -> int:
+    return max(1, round(timeout_s * 1000))  # 0 would mean for ever
+
+
+def _error(error: Any, doing: str) -> LinkError:
+    if isinstance(error, usb.core.USBTimeoutError):
+        return link_error("link.timeout", f"{doing}: no answer in time")
+    return link_error(_CODES.get(error.errno or 0, "link.io"), f"{doing}: {error}")
