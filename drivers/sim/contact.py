@@ -59,7 +59,7 @@ def strength(
     joint: the second joint's pad is on the glass too (slaps)."""
     left, top, right, bottom = contact_box(finger, contact, touch.pressure)
     rng = np.random.Generator(np.random.PCG64([touch.seed, finger.seed, finger.position, 31]))
-    ripple, phase = rng.uniform(0.015, 0.035, 3), rng.uniform(0.0, 2.0 * np.pi, 3)
+    ripple, phase = rng.uniform(0.01, 0.028, 3), rng.uniform(0.0, 2.0 * np.pi, 3)
     power = _ROLL_POWER if contact == "rolled" else _PLAIN_POWER
     u = (x - np.float32((left + right) / 2)) * np.float32(2.0 / (right - left))
     v = (y - np.float32((top + bottom) / 2)) * np.float32(2.0 / (bottom - top))
@@ -109,8 +109,7 @@ def print_finger(
         cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT,
     )
-    relief = cv2.multiply(sampled, (_MASTER_SCALE,) * 4, dtype=cv2.CV_32F)
-    ridge, pores = cv2.split(relief)
+    ridge, pores = (np.asarray(layer, np.float32) * np.float32(_MASTER_SCALE) for layer in cv2.split(sampled))
     textures = skin.texture(x_mm, y_mm, (touch.seed, finger.seed, finger.position))
     cover = skin.coverage(ridge, pores, hold, textures, touch)
     light = marks.marks(finger, placement, touch, (x0, y0, width, height))
@@ -152,7 +151,11 @@ def _box(finger: Finger, contact: Contact, touch: Touch, placement: Placement) -
 
 
 def _visible(
-    minutiae: tuple[PixelMinutia, ...], hold: FloatImage, light: FloatImage, corner: tuple[int, int], platen: Platen
+    minutiae: tuple[PixelMinutia, ...],
+    hold: FloatImage,
+    light: FloatImage,
+    corner: tuple[int, int],
+    platen: Platen,
 ) -> tuple[PixelMinutia, ...]:
     margin = _MARGIN_MM * platen.ppi / 25.4
     height, width = hold.shape

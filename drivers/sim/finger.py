@@ -67,7 +67,9 @@ _LENGTH_SCALE = (1.15, 1.0, 1.04, 1.0, 0.88)
 def grow(seed: int, position: int) -> Finger:
     """The finger of `seed` at FGP `position` (1 to 10). ValueError for any other position or a negative seed."""
     if not 1 <= position <= 10 or seed < 0:
-        raise ValueError(f"a finger has a seed of 0 or more and a position of 1 to 10, not {seed} and {position}")
+        raise ValueError(
+            f"a finger has a seed of 0 or more and a position of 1 to 10, not {seed} and {position}"
+        )
     rng = np.random.Generator(np.random.PCG64([seed, position]))
     pattern = draw_pattern(rng, position)
     build = _draw_build(rng, (position - 1) % 5)
@@ -76,7 +78,7 @@ def grow(seed: int, position: int) -> Finger:
     wobble = Warp.draw(rng, size=0.10, waves_mm=(7.0, 14.0))
     rows, columns = np.mgrid[: _GROWTH_SHAPE[0], : _GROWTH_SHAPE[1]]
     z = (columns - _GROWTH_ORIGIN[0]) * pitch - 1j * (rows - _GROWTH_ORIGIN[1]) * pitch
-    theta = orientation(flow, z) + wobble.field(z.real, z.imag)[0]
+    theta = orientation(flow, z) + wobble.on_grid(_GROWTH_SHAPE, pitch, _GROWTH_ORIGIN)[0]
     signal = grow_ridges(theta, rng)
     skin = Warp.draw(rng, size=_SKIN_MM, waves_mm=(16.0, 32.0))
     found = residues(signal, theta)
@@ -132,9 +134,7 @@ def _minutiae(found: Residues, skin: Warp, pitch: float) -> tuple[TrueMinutia, .
     )
 
 
-def _pores(
-    signal: Signal, theta: NDArray[np.float64], rng: np.random.Generator, pitch: float
-) -> FloatImage:
+def _pores(signal: Signal, theta: NDArray[np.float64], rng: np.random.Generator, pitch: float) -> FloatImage:
     """Pores as soft dots of height 1 on the ridge lines: a jittered lattice, each point moved onto its ridge."""
     step = _PORE_MM / pitch
     h, w = signal.shape
@@ -154,14 +154,14 @@ def _pores(
 
 def _bake(signal: Signal, pores: FloatImage, skin: Warp, pitch: float) -> NDArray[np.int16]:
     """Ridge height and pores on the master grid, through the skin's wandering."""
-    rows, columns = np.mgrid[: _MASTER_SHAPE[0], : _MASTER_SHAPE[1]]
-    x = (columns - _MASTER_ORIGIN[0]) * _MASTER_PITCH_MM
-    y = (rows - _MASTER_ORIGIN[1]) * _MASTER_PITCH_MM
-    dx, dy = skin.field(x, y)
-    map_x = ((x + dx) / pitch + _GROWTH_ORIGIN[0]).astype(np.float32)
-    map_y = ((y + dy) / pitch + _GROWTH_ORIGIN[1]).astype(np.float32)
+    scale = _MASTER_PITCH_MM / pitch
+    x = (np.arange(_MASTER_SHAPE[1]) - _MASTER_ORIGIN[0]) * scale + _GROWTH_ORIGIN[0]
+    y = (np.arange(_MASTER_SHAPE[0]) - _MASTER_ORIGIN[1]) * scale + _GROWTH_ORIGIN[1]
+    dx, dy = skin.on_grid(_MASTER_SHAPE, _MASTER_PITCH_MM, _MASTER_ORIGIN)
+    map_x = dx * np.float32(1.0 / pitch) + x[None, :].astype(np.float32)
+    map_y = dy * np.float32(1.0 / pitch) + y[:, None].astype(np.float32)
     both = cv2.merge([np.ascontiguousarray(signal.real), pores])
     baked = cv2.remap(both, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    master = np.clip(np.rint(baked * 32767.0 / 1.5), -32767, 32767).astype(np.int16)
+    master: NDArray[np.int16] = np.clip(np.rint(baked * 32767.0 / 1.5), -32767, 32767).astype(np.int16)
     master.setflags(write=False)
     return master

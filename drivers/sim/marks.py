@@ -27,7 +27,8 @@ def marks(finger: Finger, placement: Placement, touch: Touch, region: Region) ->
     rng = np.random.Generator(np.random.PCG64([finger.seed, finger.position, 41]))
     light = np.zeros((region[3], region[2]), np.uint8)
     for _ in range(int(rng.integers(1, 7))):
-        _stroke(light, placement, region, *_curve(rng, (2.0, 8.0), 0.25), width_mm=0.1, level=int(rng.integers(70, 160)))
+        crease, depth = _curve(rng, (2.0, 8.0), 0.25), int(rng.integers(70, 160))
+        _stroke(light, placement, region, *crease, width_mm=0.1, level=depth)
     worn = np.random.Generator(np.random.PCG64([finger.seed, finger.position, 43]))
     for _ in range(round(_WORN_CREASES * touch.wear)):
         _stroke(light, placement, region, *_curve(worn, (3.0, 10.0), 0.25), width_mm=0.16, level=220)
@@ -51,9 +52,7 @@ def _curve(rng: np.random.Generator, length_mm: tuple[float, float], bend: float
     return x + np.cumsum(np.cos(turn)) * step, y + np.cumsum(np.sin(turn)) * step + wander
 
 
-def _scar(
-    light: NDArray[np.uint8], placement: Placement, region: Region, rng: np.random.Generator
-) -> None:
+def _scar(light: NDArray[np.uint8], placement: Placement, region: Region, rng: np.random.Generator) -> None:
     """A healed cut: a bent line, thick in the middle and thin at its ends, ragged."""
     width = float(rng.uniform(0.45, 0.9))
     x, y = _curve(rng, (7.0, 16.0), 0.35)
@@ -70,7 +69,14 @@ def _joint(finger: Finger, rng: np.random.Generator, offset: float) -> tuple[Arr
 
 
 def _stroke(
-    light: NDArray[np.uint8], placement: Placement, region: Region, x: Array, y: Array, *, width_mm: float, level: int
+    light: NDArray[np.uint8],
+    placement: Placement,
+    region: Region,
+    x: Array,
+    y: Array,
+    *,
+    width_mm: float,
+    level: int,
 ) -> None:
     px, py = placement.to_platen(x, y)
     points = np.stack([px - region[0], py - region[1]], axis=-1)

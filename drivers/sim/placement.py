@@ -69,10 +69,10 @@ class Placement:
         px = x0 + (np.arange(columns) - 0.5) * _STEP - 0.5
         py = y0 + (np.arange(rows) - 0.5) * _STEP - 0.5
         x, y = self.to_finger(px[None, :] + np.zeros((rows, 1)), py[:, None] + np.zeros((1, columns)))
-        both = []
+        both: list[FloatImage] = []
         for nodes in (x, y):
             full = cv2.resize(nodes.astype(np.float32), (columns * _STEP, rows * _STEP))
-            both.append(np.ascontiguousarray(full[_STEP : _STEP + height, _STEP : _STEP + width]))
+            both.append(np.ascontiguousarray(full[_STEP : _STEP + height, _STEP : _STEP + width], np.float32))
         return both[0], both[1]
 
     def minutiae(self, finger: Finger) -> tuple[PixelMinutia, ...]:

@@ -32,7 +32,8 @@ class Residues:
 
 
 def _wrap(angle: NDArray[np.float32]) -> NDArray[np.float32]:
-    return angle - np.float32(2.0 * np.pi) * np.round(angle / np.float32(2.0 * np.pi))
+    turns = np.round(angle / np.float32(2.0 * np.pi))
+    return np.asarray(angle - np.float32(2.0 * np.pi) * turns, np.float32)
 
 
 def charges(z: Signal, theta: NDArray[np.float64]) -> NDArray[np.int8]:
@@ -61,7 +62,7 @@ def residues(z: Signal, theta: NDArray[np.float64]) -> Residues:
     # The loop of `charges` runs from +x to +y (down), clockwise as seen, and the phase grows along the normal, down
     # the image: walking along the normal on the side of +t follows the loop, so a winding of +1 adds a line there.
     direction = np.where(charge[row, column] > 0, t, t + np.pi)
-    x, y = column + 0.5, row + 0.5
+    x, y = np.asarray(column + 0.5, np.float64), np.asarray(row + 0.5, np.float64)
     height = np.zeros(x.shape)
     for reach in _PROBE_CELLS:
         height += _read(z.real, x + reach * np.cos(direction), y - reach * np.sin(direction))
@@ -70,6 +71,8 @@ def residues(z: Signal, theta: NDArray[np.float64]) -> Residues:
 
 def _read(image: NDArray[np.float32], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Values between cells, linear; the edge goes on for ever."""
+    if x.size == 0:
+        return np.zeros(0)
     maps = x.astype(np.float32).reshape(-1, 1), y.astype(np.float32).reshape(-1, 1)
     found = cv2.remap(np.ascontiguousarray(image), *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, float).reshape(-1)

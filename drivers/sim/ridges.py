@@ -53,11 +53,11 @@ def _bank(shape: tuple[int, int], along: float, across: float, half: bool) -> tu
 
 def _weights(theta: NDArray[np.float64]) -> list[FloatImage]:
     """How much each direction of the bank counts in each cell: linear between the two nearest."""
-    index = np.mod(theta, np.pi) * (DIRECTIONS / np.pi)
+    index = (np.mod(theta, np.pi) * (DIRECTIONS / np.pi)).astype(np.float32)
     weights = []
     for k in range(DIRECTIONS):
-        distance = np.abs(np.mod(index - k + DIRECTIONS / 2, DIRECTIONS) - DIRECTIONS / 2)
-        weights.append(np.clip(1.0 - distance, 0.0, 1.0).astype(np.float32))
+        distance = np.abs(index - np.float32(k))
+        weights.append(np.maximum(1.0 - np.minimum(distance, DIRECTIONS - distance), np.float32(0.0)))
     return weights
 
 

@@ -4,9 +4,10 @@ In: a random generator and a pattern class. Out: a Flow (singular points) and it
 
 Orientation is the zero-pole model of Sherlock and Monro (1993): half the argument to each core, minus half the
 argument to each delta, with the turn at a core gathered at its crown (a nonlinear argument, as Vizcaya and Gerhardt,
-1996, argue for) so that ridges go round it and leave in parallel legs. What the fingertip adds (ridges follow its outline at the top, lie across it at the joint) is
-a harmonic field fitted to the wanted orientation on an ellipse around the pad, so that the sum is smooth everywhere
-but at the singular points. Coordinates here are complex millimetres with y UP.
+1996, argue for) so that ridges go round it and leave in parallel legs. What the
+fingertip adds (ridges follow its outline at the top, lie across it at the joint) is a harmonic field fitted to the
+wanted orientation on an ellipse around the pad, so that the sum is smooth everywhere but at the singular points.
+Coordinates here are complex millimetres with y UP.
 """
 
 from __future__ import annotations
@@ -136,26 +137,39 @@ def _fit_rim(flow: Flow) -> NDArray[np.float64]:
     rim = _RIM_HALF.real * np.cos(phi) + 1j * _RIM_HALF.imag * np.sin(phi)
     singular = np.unwrap(2.0 * _singular_part(flow, rim)) / 2.0
     top = _RIM_POINTS * 3 // 4
-    wanted = _rim_target(flow, phi) - singular
+    wanted = np.asarray(_rim_target(flow, phi) - singular, np.float64)
     wanted -= np.pi * np.round(wanted[top] / np.pi)
-    rows, values = [_basis(rim)], [wanted]
-    first: NDArray[np.float64] = np.linalg.lstsq(rows[0], wanted, rcond=None)[0]
+    rows = _basis(rim)
+    first = _solve(rows, wanted)
     if len(flow.cores) != 1:
         return first
     along = flow.cores[0] + np.exp(1j * flow.legs[0]) * _LEG_MM
     missing = flow.legs[0] - _singular_part(flow, along)
     missing -= np.pi * np.round((missing - _harmonic(along, first)) / np.pi)
-    rows.append(_LEG_WEIGHT * _basis(along))
-    values.append(_LEG_WEIGHT * missing)
-    solution: NDArray[np.float64] = np.linalg.lstsq(np.concatenate(rows), np.concatenate(values), rcond=None)[0]
-    return solution
+    return _solve(
+        np.concatenate([rows, _LEG_WEIGHT * _basis(along)]), np.concatenate([wanted, _LEG_WEIGHT * missing])
+    )
+
+
+def _solve(rows: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least squares, rounded so that another machine's linear algebra gives the same finger."""
+    return np.asarray(np.round(np.linalg.lstsq(rows, values, rcond=None)[0], 9), np.float64)
 
 
 def _basis(z: NDArray[np.complex128]) -> NDArray[np.float64]:
-    powers = [(z / abs(_RIM_HALF)) ** k for k in range(_HARMONICS)]
+    unit = z / abs(_RIM_HALF)
+    powers = [np.ones_like(unit)]
+    for _ in range(_HARMONICS - 1):
+        powers.append(powers[-1] * unit)
     return np.stack([p.real for p in powers] + [p.imag for p in powers[1:]], axis=-1)
 
 
 def _harmonic(z: NDArray[np.complex128], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-    field: NDArray[np.float64] = _basis(z) @ coefficients
-    return field
+    """The field itself, by Horner's rule on the complex polynomial whose real part the basis spells out."""
+    unit = z / abs(_RIM_HALF)
+    complex_ = coefficients[:_HARMONICS] - 1j * np.concatenate([[0.0], coefficients[_HARMONICS:]])
+    total = np.full(z.shape, complex_[-1])
+    for c in complex_[-2::-1]:
+        total *= unit
+        total += c
+    return np.asarray(total.real, np.float64)

@@ -75,14 +75,16 @@ def _tile() -> NDArray[np.uint8]:
     return tile
 
 
-def texture(x_mm: FloatImage, y_mm: FloatImage, seed: tuple[int, ...]) -> tuple[FloatImage, FloatImage, FloatImage]:
+def texture(
+    x_mm: FloatImage, y_mm: FloatImage, seed: tuple[int, ...]
+) -> tuple[FloatImage, FloatImage, FloatImage]:
     """Grain, patches and blotches (standard deviation 1) under the given points of the skin."""
     shift = np.random.Generator(np.random.PCG64(list(seed))).uniform(0.0, _TILE, 2)
     scale = np.float32(1.0 / _TILE_PITCH_MM)
     u, v = x_mm * scale + np.float32(shift[0]), y_mm * scale + np.float32(shift[1])
     found = cv2.remap(_tile(), u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     scaled = cv2.addWeighted(found, 1.0 / 42.0, found, 0.0, -128.0 / 42.0, dtype=cv2.CV_32F)
-    grain, patch, blotch = cv2.split(scaled)
+    grain, patch, blotch = (np.asarray(layer, np.float32) for layer in cv2.split(scaled))
     return grain, patch, blotch
 
 
@@ -116,9 +118,12 @@ def expose(cover: FloatImage, touch: Touch, px_mm: float) -> NDArray[np.uint8]:
     """The grey image of a whole platen from its coverage."""
     rng = np.random.Generator(np.random.PCG64([touch.seed, 23]))
     dry = max(0.0, 1.0 - 2.0 * touch.moisture)
-    depth = LOOK.depth * (1.0 - LOOK.dry_depth * dry) * (1.0 - LOOK.light_depth * max(0.0, 0.5 - touch.pressure))
+    depth = (
+        LOOK.depth * (1.0 - LOOK.dry_depth * dry) * (1.0 - LOOK.light_depth * max(0.0, 0.5 - touch.pressure))
+    )
     _, soft, blotch = _glass_texture(cover.shape, px_mm, touch.seed)
-    seen = cv2.GaussianBlur(_smeared(cover, touch, rng, px_mm), (0, 0), max(0.3, LOOK.psf_mm * px_mm))
+    smeared = _smeared(cover, touch, rng, px_mm)
+    seen = np.asarray(cv2.GaussianBlur(smeared, (0, 0), max(0.3, LOOK.psf_mm * px_mm)), np.float32)
     seen *= np.float32(depth) * (1.0 + np.float32(LOOK.blotch_depth) * blotch)
     if touch.background > 0.0:
         seen += _ghost(cover, touch, rng)
@@ -129,7 +134,9 @@ def expose(cover: FloatImage, touch: Touch, px_mm: float) -> NDArray[np.uint8]:
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
 
 
-def _glass_texture(shape: tuple[int, ...], px_mm: float, seed: int) -> tuple[FloatImage, FloatImage, FloatImage]:
+def _glass_texture(
+    shape: tuple[int, ...], px_mm: float, seed: int
+) -> tuple[FloatImage, FloatImage, FloatImage]:
     x = np.broadcast_to((np.arange(shape[1]) / px_mm).astype(np.float32)[None, :], shape)
     y = np.broadcast_to((np.arange(shape[0]) / px_mm).astype(np.float32)[:, None], shape)
     return texture(x, y, (seed, 29))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -50,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `station bench finger`."""
     parser.add_argument("--fingers", type=int, default=100, help="how many fingers, each rendered twice")
     parser.add_argument("--contact", choices=("plain", "rolled", "both"), default="both")
-    parser.add_argument("--degrade", type=int, default=30, metavar="N", help="fingers in the degradation sweep")
+    parser.add_argument(
+        "--degrade", type=int, default=30, metavar="N", help="fingers in the degradation sweep"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
 
@@ -145,7 +148,10 @@ def look(nbis: Nbis, contact: str, seed: int, index: int, nth: int, **changes: f
     """Render finger `index` once and show it to the programs."""
     world = _world()
     rendering = world.render(
-        _finger(seed, index), world.Platen(*PLATENS[contact]), contact, usual_touch(seed, index, nth, **changes)
+        _finger(seed, index),
+        world.Platen(*PLATENS[contact]),
+        contact,
+        usual_touch(seed, index, nth, **changes),
     )
     minutiae = nbis.extract(rendering.pixels)
     found = nbis.points(minutiae)
@@ -227,7 +233,7 @@ def judge(result: Mapping[str, Any]) -> list[str]:
                 problems.append(f"{contact}: {name} is {value:.2f}, wanted {low:g} to {high:g}")
     for name, rows in result.get("degradation", {}).items():
         means = [row["nfiq2_mean"] for row in rows]
-        if not all(after < before for before, after in zip(means, means[1:], strict=False)):
+        if not all(after < before for before, after in itertools.pairwise(means)):
             problems.append(f"{name}: NFIQ 2 does not fall at every step: {[round(m, 1) for m in means]}")
     return problems
 
@@ -240,7 +246,9 @@ def table(result: Mapping[str, Any]) -> str:
     for key in result[names[0]]:
         lines.append(f"{key:24}" + "".join(f"{_cell(result[c][key]):>18}" for c in names))
     for name, rows in result.get("degradation", {}).items():
-        steps = "  ".join(f"{r['value']:g}: {r['nfiq2_median']:.0f} ({r['nfiq2_mean']:.1f})" for r in rows[1:])
+        steps = "  ".join(
+            f"{r['value']:g}: {r['nfiq2_median']:.0f} ({r['nfiq2_mean']:.1f})" for r in rows[1:]
+        )
         lines.append(f"{name:16} good: {rows[0]['nfiq2_median']:.0f} ({rows[0]['nfiq2_mean']:.1f})  {steps}")
     lines += [f"NOT MET  {problem}" for problem in result["problems"]] or ["all wanted figures met"]
     return "\n".join(lines)

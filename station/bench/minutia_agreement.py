@@ -55,7 +55,9 @@ def agreement(first: Points, second: Points) -> Agreement:
     pairs = partners(first, second)
     same = [first.ending[i] == second.ending[j] for i, j in pairs]
     return Agreement(
-        len(pairs) / max(1, len(first)), len(pairs) / max(1, len(second)), float(np.mean(same)) if same else 0.0
+        len(pairs) / max(1, len(first)),
+        len(pairs) / max(1, len(second)),
+        float(np.mean(same)) if same else 0.0,
     )
 
 
