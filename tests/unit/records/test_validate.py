@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -369,3 +370,9 @@ def test_whatever_a_field_holds_validation_ends_with_findings(
 ) -> None:
     field = Field(number, tuple(tuple(items) for items in rows))
     assert all(each.code for each in validate(changed(good(), position, field), today=TODAY))
+
+
+def test_the_table_of_faults_in_the_docs_is_the_one_planted_here(repo: Path) -> None:
+    shown = (repo / "docs" / "records.md").read_text()
+    for name, (_, code, field) in PLANTED.items():
+        assert f"| {name} | `{code}` | {field} |" in shown
