@@ -90,7 +90,7 @@ class CaptureRoom:
         """Begin a run. Raises BookingError `booking.capture_busy`, ReaderFault `reader.hung`."""
         with self._lock:
             if self.hung:
-                raise _hung()
+                raise hung()
             if self.busy:
                 raise BookingError(
                     "booking.capture_busy", "a capture is already running", "finish or cancel it first"
@@ -110,7 +110,7 @@ class CaptureRoom:
         if not run.finished.wait(max(0.0, run.deadline - self._clock.monotonic())):
             run.stop.set()
             if not run.finished.wait(GRACE_S):
-                raise _hung()
+                raise hung()
         if run.error is not None:
             raise run.error
         assert run.attempt is not None  # a finished run has one of the two
@@ -140,7 +140,8 @@ class CaptureRoom:
             self._changed(run)
 
 
-def _hung() -> ReaderFault:
+def hung() -> ReaderFault:
+    """The error of a reader that has outlived its deadline."""
     return ReaderFault(
         "reader.hung", "the reader has not answered in time", "restart the capture service, check the cable"
     )

@@ -134,7 +134,9 @@ class FakeReader:
         if preview:
             preview(coded(fingers, 50, final=False))
         self.entered.set()
-        while self.hold is not None and not self.hold.wait(0.005):
+        while self.hold is not None and not self.hold.wait(0.02):
+            if preview:
+                preview(coded(fingers, 50, final=False))
             if cancelled and cancelled():
                 raise CaptureRetry("capture.cancelled", "the capture was cancelled", "start again")
         step = self.script.pop(0) if self.script else coded(fingers)
