@@ -150,7 +150,7 @@ def test_control_and_direction_characters_are_kept_and_not_shown(hostile: bytes)
     assert all(line.isprintable() for line in responses.plain(response))
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.integers(0, 400), st.binary(max_size=6))
 def test_a_hostile_reply_gives_words_or_a_record_error(at: int, junk: bytes) -> None:
     content = encode(sre.build(ANSWER, {"SRF": "I", "FBI": "SIM000001", "MSG": ["TEXT"]}))

@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station.errors import RecordError
@@ -224,6 +224,7 @@ def test_a_transaction_type_is_found_by_its_tot_and_an_unknown_one_is_none() -> 
 NAMES = st.from_regex(r"[A-Z][A-Z-]{0,20},[A-Z][A-Z-]{0,10}( [A-Z]{1,10})?", fullmatch=True)
 
 
+@settings(deadline=None)
 @given(NAMES, st.dates(dt.date(1900, 1, 1), DAT), st.sets(st.sampled_from(range(1, 11)), max_size=9))
 def test_random_valid_bookings_read_back_equal_and_clean(name: str, born: dt.date, gone: set[int]) -> None:
     marks = {FGP(k): AMP.AMPUTATED for k in gone}

@@ -27,6 +27,7 @@ from station.records.transaction import (
 )
 from tests.unit.records.kit import HEADER, good
 
+GOOD = encode(good())
 ITEM = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)
 FULL = ITEM.filter(bool)
 ROWS = st.lists(st.tuples(FULL, ITEM) | st.tuples(FULL), min_size=1, max_size=3)
@@ -56,6 +57,7 @@ def refusal(content: bytes) -> str:
     return caught.value.code
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(3, 998), ROWS), max_size=6, unique_by=lambda pair: pair[0]), st.binary()
 )
@@ -76,7 +78,7 @@ def test_any_fields_come_back_as_they_went_in(
         assert first.rows(number) == tuple(tuple(row) for row in rows)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300))
 def test_arbitrary_bytes_give_a_transaction_or_a_record_error(content: bytes) -> None:
     try:
@@ -86,10 +88,10 @@ def test_arbitrary_bytes_give_a_transaction_or_a_record_error(content: bytes) ->
     assert encode(txn) == content
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_damaged_file_gives_a_transaction_or_a_record_error(choice: st.DataObject) -> None:
-    content = bytearray(encode(good()))
+    content = bytearray(GOOD)
     for _ in range(choice.draw(st.integers(1, 4))):
         at = choice.draw(st.integers(0, min(len(content) - 1, 900)))
         if choice.draw(st.booleans()):
@@ -209,6 +211,7 @@ def test_line_breaks_in_free_text_are_written() -> None:
     assert record.text(75) == "LINE\r\nLINE\t2"
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1200))
 def test_len_counts_its_own_digits_at_every_length(size: int) -> None:
     record = complete(TaggedRecord(2, (text(2, "00"), text(75, "x" * (size + 1)))))

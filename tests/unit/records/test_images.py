@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 import wsq as _wsq_plugin
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -57,6 +57,7 @@ def test_a_segment_of_length_zero_or_a_short_frame_gives_no_size() -> None:
     assert size_of("JPEGB", b"\xff\xd8\xff\xc0\x00\x04\0\0") is None
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(FORMATS)), st.binary(max_size=80), st.booleans())
 def test_any_bytes_give_a_size_or_none(cga: str, content: bytes, begun: bool) -> None:
     start = wsq()[:2] if begun else b""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station.records.decode import decode
@@ -360,6 +360,7 @@ def test_digits_that_are_no_ascii_numbers_are_findings_and_not_a_crash(digits: s
         assert errors(validate(txn, today=TODAY))
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([0, 1, 2, 12]),
     st.integers(2, 998),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station.errors import SettingsError
@@ -99,6 +99,7 @@ def test_a_wrong_rule_stops_the_start(tmp_path: Path, rules: Any) -> None:
         script(tmp_path / "f.json", rules)
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_any_document_gives_rules_or_a_settings_error(document: object) -> None:
     try:
