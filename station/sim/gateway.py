@@ -185,6 +185,16 @@ def running_gateway(
     if not isinstance(faults, Path):
         script.write_text(json.dumps(list(faults)))
     options = Options(pki, data, 0, script, answer_after, second_stage_after, rates)
+    thread, server, port = _in_thread(options, clock or SystemClock())
+    try:
+        yield RunningGateway(f"https://localhost:{port}", Store(data / DATABASE), script)
+    finally:
+        server.should_exit = True
+        thread.join(START_S)
+
+
+def _in_thread(options: Options, clock: Clock) -> tuple[threading.Thread, uvicorn.Server, int]:
+    """A listening gateway in a thread. Raises what `serve` raises, TimeoutError when it says nothing."""
     started = threading.Event()
     running: list[tuple[uvicorn.Server, int]] = []
     failed: list[BaseException] = []
@@ -195,7 +205,7 @@ def running_gateway(
 
     def work() -> None:
         try:
-            serve(options, clock or SystemClock(), start)
+            serve(options, clock, start)
         except BaseException as failure:
             failed.append(failure)
         finally:
@@ -206,12 +216,7 @@ def running_gateway(
     started.wait(START_S)
     if not running:
         raise failed[0] if failed else TimeoutError("the simulated gateway did not start")
-    server, port = running[0]
-    try:
-        yield RunningGateway(f"https://localhost:{port}", Store(data / DATABASE), script)
-    finally:
-        server.should_exit = True
-        thread.join(START_S)
+    return thread, *running[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
