@@ -1,0 +1,86 @@
+"""Constants of the imaging pipeline: value, unit and where each comes from. Nothing else holds a number.
+
+All lengths are pixels at 500 ppi (1 px = 0.0508 mm) unless said otherwise. "chosen" = set by reasoning on ridge
+geometry and checked on the development sets, not fitted to a single one of them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+NOMINAL_PPI: Final = 500
+"""ppi. Every stage works at this resolution: ANSI/NIST-ITL's minimum scanning resolution."""
+MIN_PPI: Final = 250
+"""ppi. Below it a 9 px ridge period falls under 5 px: not enough to sample ridges."""
+MAX_PPI: Final = 1200
+"""ppi. Above it the header is more likely wrong than the image."""
+MIN_SIDE: Final = 96
+"""px at the image's own ppi: smaller than any reader's platen (ten ridges across)."""
+MAX_PIXELS: Final = 12_000_000
+"""px: a 3.2 by 3.0 inch platen at 1000 ppi has 9.6 million."""
+BLANK_SPREAD: Final = 6.0
+"""grey levels between the 1st and 99th percentile under which nothing is on the image. chosen."""
+
+BAND_FINE: Final = 1.0
+"""px, sigma of the inner Gaussian of the band-pass: keeps periods from about 4 px. chosen."""
+BAND_COARSE: Final = 6.0
+"""px, sigma of the outer Gaussian: removes shading longer than about two ridges. chosen."""
+GRID: Final = 4
+"""px, pitch of the coarse grid on which slow fields (orientation, frequency, masks) live. chosen for speed."""
+CONTRAST_SIGMA: Final = 8.0
+"""px, sigma over which local contrast is measured: about one ridge each way. chosen."""
+CONTRAST_FLOOR: Final = 3.0
+"""grey levels RMS: contrast below it is treated as reader noise. chosen."""
+CONTRAST_RELATIVE: Final = 0.18
+"""share of the image's own 95th percentile of contrast that a foreground point must reach. chosen."""
+CONTRAST_LOCAL: Final = 0.42
+"""share of the strongest contrast nearby that it must reach: about one half marks the true edge. chosen."""
+CONTRAST_NEARBY: Final = 64
+"""px, diameter of "nearby". chosen: seven ridges."""
+FOREGROUND_COHERENCE: Final = 0.25
+"""0 to 1: orientation coherence under which a contrasty place is a smear, not ridges. chosen."""
+FOREGROUND_CLOSE: Final = 20
+"""px, holes and gaps up to this are bridged. chosen: two ridge periods."""
+FOREGROUND_OPEN: Final = 44
+"""px, islands and spurs thinner than this are dropped. chosen."""
+FOREGROUND_MIN_AREA: Final = 2_500
+"""px²: a patch of five by five ridges."""
+FOREGROUND_MIN_SHARE: Final = 0.08
+"""of the largest patch: a little finger's tip beside a thumb is more. chosen."""
+
+ORIENTATION_SIGMA: Final = 7.0
+"""px, smoothing of the structure tensor. chosen: under one ridge period, so that cores stay curved."""
+ORIENTATION_REGULARISE: Final = 12.0
+"""px, second smoothing of the unit orientation vectors, weighted by coherence, where coherence is low. chosen."""
+PERIOD_MIN: Final = 5.0
+"""px, ridge period. Adults: 8 to 11 px (Moore 1989, 0.43 to 0.53 mm); children and tall crowded ridges less."""
+PERIOD_MAX: Final = 14.0
+"""px, ridge period."""
+PERIOD_DEFAULT: Final = 9.0
+"""px, where nothing can be measured."""
+FREQUENCY_SIGMA: Final = 24.0
+"""px, smoothing of the ridge frequency: it varies slowly. chosen."""
+
+ALONG_STEPS: Final = (1.5, 3.0, 5.0)
+"""px, offsets of the three passes of 1/4 1/2 1/4 smoothing along the ridge: together sigma 4.3 px. chosen."""
+ACROSS_STEP: Final = 1.5
+"""px between taps of the complex filter across the ridge. chosen: at least three taps in the shortest period."""
+ACROSS_TAPS: Final = 4
+"""taps each side of the middle."""
+ACROSS_SIGMA: Final = 3.2
+"""px, Gaussian window of the complex filter: a third of a ridge period. chosen."""
+
+BORDER: Final = 8
+"""px: minutiae nearer than this to the edge of the foreground are where ridges leave the contact, not endings."""
+BORDER_BEHIND: Final = (18.0, 35.0)
+"""px and degrees: nor may the foreground end this far behind an ending, straight or to either side. chosen."""
+DIPOLE_DISTANCE: Final = 7.0
+"""px: two residues of opposite sign nearer than this are one break, pore or bridge. chosen: under a period."""
+CROWD_DISTANCE: Final = 5.0
+"""px: of two equal residues nearer than this the weaker is dropped. chosen: half a ridge period."""
+SIDE_DISTANCE: Final = 0.55
+"""ridge periods ahead of and behind a residue at which ridge or valley is read for the type. chosen."""
+MIN_STRENGTH: Final = 0.15
+"""0 to 1, local ridge strength below which a residue is noise. chosen."""
+MAX_MINUTIAE: Final = 200
+"""most minutiae a template may hold: under the 255 of ISO/IEC 19794-2 and INCITS 378's count byte."""

@@ -1,0 +1,121 @@
+"""The extractor: one line a stage, each stage a pure function in its own file.
+
+In: uint8 [h, w] at ppi. Out: MinutiaTemplate in pixels of that image, and the intermediate `Ridges` that quality
+scoring shares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from station.friction_ridge import MinutiaTemplate
+from station.imaging import check, enhance, foreground, normalise, orientation, residues, spurious
+from station.imaging import parameters as p
+from station.imaging.normalise import Plane
+from station.imaging.trace import Trace
+
+
+@dataclass(frozen=True, eq=False)
+class Ridges:
+    """What the first stages saw, at 500 ppi on the coarse grid (pitch parameters.GRID px).
+
+    contrast: grey levels RMS; mask: bool, contact area; coherence, strength: 0 to 1; period: px; band: full size,
+    cropped to `box` (x, y, width, height, px at 500 ppi); coarse planes are cropped likewise.
+    """
+
+    shape: tuple[int, int]
+    box: tuple[int, int, int, int]
+    contrast: Plane
+    mask: NDArray[np.bool_]
+    field: orientation.OrientationField
+    strength: Plane
+    period: Plane
+    wave: enhance.RidgeWave
+
+
+def look(gray: NDArray[np.uint8], ppi: int, trace: Trace | None = None) -> Ridges:
+    """Stages 1 to 5: find the contact area and its ridges. Raises ImageError (see check.py)."""
+    check.check_gray(gray, ppi)
+    check.check_not_blank(gray)
+    band = normalise.band_pass(normalise.resample(gray, ppi))
+    contrast = normalise.local_contrast(band)
+    equal = normalise.equalise(band, contrast)
+    field = orientation.estimate(equal)
+    mask = foreground.segment(contrast, field.coherence)
+    box = foreground.bounding_box(mask, 2 * p.BORDER, band.shape)
+    seen = _ridges(band.shape, box, contrast, mask, field, equal)
+    if trace is not None:
+        _record(trace, equal, contrast, mask, seen)
+    return seen
+
+
+def _ridges(
+    shape: tuple[int, ...],
+    box: tuple[int, int, int, int],
+    contrast: Plane,
+    mask: NDArray[np.bool_],
+    field: orientation.OrientationField,
+    equal: Plane,
+) -> Ridges:
+    """Crop to the contact area and demodulate there only: a slap is two thirds background."""
+    x, y, width, height = box if box[2] else (0, 0, p.MIN_SIDE, p.MIN_SIDE)
+    fine = (slice(y, y + height), slice(x, x + width))
+    coarse = tuple(slice(s.start // p.GRID, -(-s.stop // p.GRID)) for s in fine)
+    band, inside = np.ascontiguousarray(equal[fine]), mask[coarse]
+    near = orientation.OrientationField(field.cos2[coarse], field.sin2[coarse], field.coherence[coarse])
+    nx, ny = orientation.normals(near, band.shape)
+    smooth = enhance.smooth_along(band, nx, ny)
+    period = enhance.ridge_period(smooth, inside.astype(np.float32))
+    wave = enhance.demodulate(smooth, nx, ny, period)
+    strength = enhance.ridge_strength(wave, band)
+    size = (int(shape[0]), int(shape[1]))
+    return Ridges(size, (x, y, width, height), contrast[coarse], inside, near, strength, period, wave)
+
+
+def minutiae(seen: Ridges, trace: Trace | None = None) -> residues.Residues:
+    """Stages 6 and 7, in px of the crop at 500 ppi."""
+    inner = spurious.inner_mask(seen.mask, seen.wave.real.shape)
+    found = residues.find(seen.wave, inner, seen.strength, seen.period)
+    kept = spurious.remove(spurious.not_cut_off(found, seen.mask))
+    if trace is not None:
+        trace.data("minutiae", {"found": len(found), "kept": len(kept), "x": kept.x, "y": kept.y, "angle": kept.angle})
+    return kept
+
+
+def run(gray: NDArray[np.uint8], ppi: int, trace: Trace | None = None) -> MinutiaTemplate:
+    """Image to template."""
+    seen = look(gray, ppi, trace)
+    return as_template(seen, minutiae(seen, trace), gray.shape, ppi)
+
+
+def as_template(seen: Ridges, kept: residues.Residues, shape: tuple[int, ...], ppi: int) -> MinutiaTemplate:
+    """Residues of the crop at 500 ppi as a template in pixels of the original image."""
+    scale = ppi / p.NOMINAL_PPI
+    x = (kept.x + seen.box[0] + 0.5) * scale
+    y = (kept.y + seen.box[1] + 0.5) * scale
+    quality = np.clip(np.rint(kept.strength * 100.0), 1, 100).astype(np.uint8)
+    return MinutiaTemplate(
+        width=int(shape[1]),
+        height=int(shape[0]),
+        ppi=int(ppi),
+        x=np.clip(x, 0, shape[1] - 1).astype(np.float32),
+        y=np.clip(y, 0, shape[0] - 1).astype(np.float32),
+        angle=(kept.angle % 360).astype(np.float32),
+        kind=kept.kind.astype(np.uint8),
+        quality=quality,
+    )
+
+
+def _record(trace: Trace, equal: Plane, contrast: Plane, mask: NDArray[np.bool_], seen: Ridges) -> None:
+    trace.image("equalised", equal)
+    trace.image("contrast", contrast)
+    trace.image("foreground", mask)
+    trace.image("orientation", np.arctan2(seen.field.sin2, seen.field.cos2))
+    trace.image("coherence", seen.field.coherence)
+    trace.image("period", seen.period)
+    trace.image("strength", seen.strength)
+    trace.image("wave", seen.wave.real)
+    trace.image("phase", np.arctan2(seen.wave.imag, seen.wave.real))

@@ -1,0 +1,48 @@
+"""Constants of the matcher: value, unit, origin. Lengths in px at 500 ppi, angles in degrees."""
+
+from __future__ import annotations
+
+from typing import Final
+
+RADIUS: Final = 72.0
+"""px, radius of a minutia's neighbourhood. Cappelli, Ferrara, Maltoni 2010 (MCC): 70."""
+CELLS: Final = 8
+"""cells across the neighbourhood (MCC8: 8)."""
+LAYERS: Final = 6
+"""direction layers (MCC: 5 or 6)."""
+CELL_SIGMA: Final = 10.0
+"""px, spatial spread of one minutia. MCC: 28/3."""
+LAYER_SIGMA: Final = 36.0
+"""degrees, spread in direction. MCC: 2π/9 = 40."""
+SATURATION: Final = 0.35
+"""cell value at which one more minutia adds little. chosen."""
+MIN_NEIGHBOURS: Final = 2
+"""fewer neighbours than this describe nothing. MCC: 2."""
+
+BEST_PER_MINUTIA: Final = 3
+"""partners a minutia may propose. chosen."""
+PAIRS: Final = 96
+"""pairs that enter the consistency check: bounds its cost. chosen."""
+DISTANCE_TOLERANCE: Final = 6.0
+"""px, by which the distance of two minutiae may differ between impressions, plus DISTANCE_STRETCH of it."""
+DISTANCE_STRETCH: Final = 0.07
+"""share: skin stretches by up to a tenth (Cappelli, Maio, Maltoni 2001)."""
+DIRECTION_TOLERANCE: Final = 16.0
+"""degrees."""
+BEARING_TOLERANCE: Final = 16.0
+"""degrees, direction to the other minutia as seen from the one."""
+ROUNDS: Final = 4
+"""rounds of relaxation (MCC: 5)."""
+KEEP: Final = 0.5
+"""share of a pair's own evidence kept in each round (MCC: 0.5)."""
+SEEDS: Final = 4
+"""alignments tried. chosen."""
+
+ALIGN_DISTANCE: Final = 22.0
+"""px, after the rigid alignment two minutiae this near may be the same. chosen: two ridge periods."""
+FINE_DISTANCE: Final = 14.0
+"""px, after the affine refinement. chosen: a period and a half."""
+ALIGN_ANGLE: Final = 32.0
+"""degrees, likewise for their directions."""
+OVERLAP_REACH: Final = 40.0
+"""px: a minutia with a minutia of the other impression this near lies in the common area. chosen."""
