@@ -9,11 +9,16 @@ from __future__ import annotations
 import os
 import pty
 import select
+import termios
 import tty
 from contextlib import suppress
 from pathlib import Path
 
 _CHUNK = 65536
+_BAUDS = {
+    getattr(termios, f"B{baud}"): baud
+    for baud in (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+}
 
 
 class PtyEnd:
@@ -32,6 +37,10 @@ class PtyEnd:
         """What the host sent, waiting up to wait_s seconds; empty when nothing came."""
         ready, _, _ = select.select([self._master], [], [], max(0.0, wait_s))
         return self._read() if ready else b""
+
+    def baud(self) -> int:
+        """The speed the host set, bits per second; 0 when it is none of the usual ones (termios(3))."""
+        return _BAUDS.get(termios.tcgetattr(self._slave)[5], 0)
 
     def send(self, data: bytes) -> int:
         """Hand bytes to the host; the number taken, which is 0 while its buffer is full."""

@@ -94,7 +94,9 @@ class Fap60Reader(BaseReader):
                 resends += 1
                 self._resend(resends)
             elif self._status.finger is Finger.NONE and not self._status.image_ready and self._final is None:
-                raise CaptureRetry("capture.lifted_early", "the finger left the platen", "Keep it still longer.")
+                raise CaptureRetry(
+                    "capture.lifted_early", "the finger left the platen", "Keep it still longer."
+                )
             if self.clock.monotonic() > deadline:
                 raise _fault("reader.image_late", "no whole image before the deadline")
         self._show_newest(show)

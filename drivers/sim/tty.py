@@ -26,6 +26,7 @@ def run(device: FarEnd, end: PtyEnd, clock: Clock, stop: Callable[[], bool]) -> 
     while not stop():
         data = end.receive(0.0)
         if data:
+            device.set_baud(end.baud())
             waiting.clear()  # the host spoke: the device model decides anew what it has to say
             device.hear(data, clock.monotonic())
         waiting += device.speak(clock.monotonic())
@@ -40,7 +41,9 @@ def run(device: FarEnd, end: PtyEnd, clock: Clock, stop: Callable[[], bool]) -> 
 def arguments(description: str) -> argparse.ArgumentParser:
     """The options that every peer process has."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--tty", type=Path, required=True, help="symlink to create to the simulated serial port")
+    parser.add_argument(
+        "--tty", type=Path, required=True, help="symlink to create to the simulated serial port"
+    )
     parser.add_argument("--seed", type=int, default=1, help="which synthetic person stands there")
     parser.add_argument("--script", type=Path, help="JSON file of deviations, re-read at every placement")
     parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than a real person")

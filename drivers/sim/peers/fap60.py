@@ -133,7 +133,9 @@ class Fap60Device:
         try:
             self._placed = self.person.place(self._kind, self._lamps, *size, self.profile.ppi.nominal)
         except ScriptError as error:
-            self._send(Message(Type.FAULT, self._next(), wire.pack_fault(1, f"SIMULATED person: {error}")), now)
+            self._send(
+                Message(Type.FAULT, self._next(), wire.pack_fault(1, f"SIMULATED person: {error}")), now
+            )
             return
         if self._placed is None:
             return  # nobody touches; the host gives up at its deadline
@@ -153,7 +155,9 @@ class Fap60Device:
 
     def _preview(self, small: NDArray[np.uint8], kind: str, share: float) -> Callable[[float], None]:
         def send(now: float) -> None:
-            picture = Picture(self._status.capture, settling(small, kind, share), self.profile.ppi.nominal // 2)
+            picture = Picture(
+                self._status.capture, settling(small, kind, share), self.profile.ppi.nominal // 2
+            )
             self._send(Message(Type.PREVIEW, self._next(), picture.pack(compress=True)), now)
 
         return send
@@ -225,7 +229,9 @@ def settling(small: NDArray[np.uint8], kind: str, share: float) -> NDArray[np.ui
 def main(argv: list[str] | None = None) -> int:
     """Entry of the peer process."""
     parser = tty.arguments("SIMULATED FAP 60 tenprint reader on a pseudo-terminal")
-    parser.add_argument("--pace", type=float, help="bytes per second of the simulated link; default: no limit")
+    parser.add_argument(
+        "--pace", type=float, help="bytes per second of the simulated link; default: no limit"
+    )
     args = parser.parse_args(argv)
     person = Person(args.seed, args.script)
     device = Fap60Device(person, load("fap60-simulated"), args.speed, args.pace)
