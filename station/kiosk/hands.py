@@ -19,7 +19,7 @@ _LEFT: dict[FGP, tuple[int, int, int, int]] = {
     FGP.LEFT_RING: (78, 44, 150, -4),
     FGP.LEFT_MIDDLE: (134, 24, 168, 0),
     FGP.LEFT_INDEX: (190, 50, 144, 5),
-    FGP.LEFT_THUMB: (238, 168, 112, 42),
+    FGP.LEFT_THUMB: (212, 152, 108, 32),
 }
 """x, y, length in drawing units and turn in degrees of each finger of the left hand; the right is its mirror."""
 

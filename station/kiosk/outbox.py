@@ -11,18 +11,18 @@ from typing import Any, Protocol
 
 STATE_WORDS: dict[str, tuple[str, str, str]] = {
     "ready": (
-        "⏳",
+        "◔",
         "Queued",
         "Signed and saved on this station. It is sent as soon as the gateway can be reached.",
     ),
     "sending": ("⇡", "Sending", "It is on its way to the gateway."),
     "unknown": (
-        "⏳",
+        "◔",
         "Checking",
         "The line broke while it was sent. The station asks before it sends again.",
     ),
-    "asking": ("⏳", "Checking", "The station is asking the gateway whether it has arrived."),
-    "held": ("⏸", "Held", "Somebody or a rule has stopped it. A supervisor can release it."),
+    "asking": ("◔", "Checking", "The station is asking the gateway whether it has arrived."),
+    "held": ("‖", "Held", "Somebody or a rule has stopped it. A supervisor can release it."),
     "custody": (
         "✓",
         "In custody",

@@ -42,7 +42,7 @@ def address(station):
     while not server.started:
         assert time.monotonic() < give_up, "the server did not start"
         threading.Event().wait(0.01)
-    yield "http://127.0.0.1:%d" % server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(10)
 
