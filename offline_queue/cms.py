@@ -108,6 +108,24 @@ def verify_detached(
     )
 
 
+def check_signature(content: bytes, der: bytes) -> None:
+    """That the signature is over these bytes, by the certificate inside it, whoever that is: finds damage,
+    not
+    forgery. CmsError or CertificateError otherwise."""
+    _checked(content, der)
+
+
+def _checked(content: bytes, der: bytes) -> tuple[x509.Certificate, _Parts]:
+    parts = _take_apart(der)
+    if parts.message_digest != hashlib.sha256(content).digest():
+        raise CmsError(
+            "cms.digest", "the signature is over other bytes", "the content was altered or swapped"
+        )
+    leaf = _signing_certificate(parts)
+    _check_signature(leaf, parts)
+    return leaf, parts
+
+
 def embedded_certificates(der: bytes) -> tuple[bytes, ...]:
     """DER of the certificates inside a CMS, the signer's first. CmsError if it is malformed."""
     parts = _take_apart(der)
@@ -202,7 +220,9 @@ def _leaf(wanted: Any, found: tuple[bytes, ...]) -> bytes | None:
 
 def _signing_certificate(parts: _Parts) -> x509.Certificate:
     if parts.leaf is None or parts.certificate_hash not in (None, hashlib.sha256(parts.leaf).digest()):
-        raise CmsError("cms.certificate", "the signer's certificate is not in the signature", "ask the sender")
+        raise CmsError(
+            "cms.certificate", "the signer's certificate is not in the signature", "ask the sender"
+        )
     return certificates.from_der(parts.leaf)
 
 
@@ -218,4 +238,11 @@ def _check_signature(leaf: x509.Certificate, parts: _Parts) -> None:
         ) from None
 
 
-__all__ = ["CertificateError", "SignerIdentity", "embedded_certificates", "sign_detached", "verify_detached"]
+__all__ = [
+    "CertificateError",
+    "SignerIdentity",
+    "check_signature",
+    "embedded_certificates",
+    "sign_detached",
+    "verify_detached",
+]

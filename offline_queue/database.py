@@ -92,12 +92,19 @@ def translated(path: Path) -> Iterator[None]:
     except peewee.IntegrityError:
         raise
     except (peewee.DatabaseError, sqlite3.DatabaseError) as error:
-        original = getattr(error, "orig", error)
-        name = str(getattr(original, "sqlite_errorname", ""))
-        for known, (code, message, advice) in FAULTS.items():
-            if name == known or name.startswith(known + "_"):
-                raise StoreFault(code, f"{path}: {message} ({name})", advice) from error
-        raise StoreFault("queue.database", f"{path}: {original}", "run: station queue verify") from error
+        for name in _error_names(error):
+            for known, (code, message, advice) in FAULTS.items():
+                if name == known or name.startswith(known + "_"):
+                    raise StoreFault(code, f"{path}: {message} ({name})", advice) from error
+        raise StoreFault("queue.database", f"{path}: {error}", "run: station queue verify") from error
+
+
+def _error_names(error: BaseException | None) -> Iterator[str]:
+    """SQLite's names of this error and those before it: on a full disk SQLite has rolled back by itself, and the
+    ROLLBACK that follows fails with an error that says nothing."""
+    while error is not None:
+        yield str(getattr(getattr(error, "orig", error), "sqlite_errorname", ""))
+        error = error.__context__
 
 
 class Database:

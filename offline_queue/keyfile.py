@@ -27,7 +27,9 @@ def read_secret(path: Path, refuse: type[QueueError], prefix: str) -> bytes:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise refuse(f"{prefix}.key_unreadable", f"{path} is not a regular file", "name the key file itself")
+            raise refuse(
+                f"{prefix}.key_unreadable", f"{path} is not a regular file", "name the key file itself"
+            )
         if _too_open(path, stat.S_IMODE(status.st_mode)):
             raise refuse(
                 f"{prefix}.key_too_open",

@@ -7,13 +7,24 @@ from typing import Any
 
 import peewee
 
-from offline_queue import claims
+from offline_queue import claims, cms
 from offline_queue.database import Database
-from offline_queue.errors import DamagedEntry, EntryUnknown, VaultError
-from offline_queue.models import Attempt, Entry, columns
+from offline_queue.envelope import Manifest
+from offline_queue.errors import (
+    CertificateError,
+    CmsError,
+    DamagedEntry,
+    EntryUnknown,
+    QueueError,
+    StoreFault,
+    VaultError,
+)
+from offline_queue.models import Attempt, Entry
 from offline_queue.rows import attempt_of, entry_of
 from offline_queue.states import State
 from offline_queue.vault import Vault
+
+SAID = ("submission_id", "tcn", "tot", "ori", "station_id", "seq", "sha256", "size")
 
 
 def payload_aad(submission_id: str) -> bytes:
@@ -37,7 +48,11 @@ class Lookup:
 
     def entry(self, submission_id: str) -> Entry:
         """EntryUnknown `queue.no_such_entry` when there is none."""
-        return self._entry(self._one("submission", submission_id))
+        with self.database.read() as tables:
+            row = tables.submission.select().where(tables.submission.submission_id == submission_id).first()
+        if row is None:
+            raise EntryUnknown("queue.no_such_entry", f"no entry {submission_id}", "see: station queue list")
+        return self._entry(row)
 
     def find(self, tcn_or_id: str) -> Entry:
         """The entry with this TCN, or else this submission id. EntryUnknown when there is neither."""
@@ -47,41 +62,47 @@ class Lookup:
 
     def payload(self, submission_id: str) -> bytes:
         """Unsealed and compared with the digest that was signed. DamagedEntry `queue.damaged` otherwise."""
-        row = self._one("payload", submission_id)
-        damaged = DamagedEntry(
-            "queue.damaged",
-            f"the stored bytes of {submission_id} were altered",
-            "restore them, or book again",
-        )
-        if row["sealed"] is None:
-            raise damaged
+        entry = self.entry(submission_id)
+        sealed = self._bytes("payload", "sealed", entry)
         try:
-            plain = self._vault.open(bytes(row["sealed"]), payload_aad(submission_id))
+            plain = self._vault.open(sealed or b"", payload_aad(submission_id))
         except VaultError as error:
             if error.code == "vault.other_key":
                 raise
-            raise damaged from error
-        if hashlib.sha256(plain).hexdigest() != row["sha256"] or len(plain) != row["size"]:
-            raise damaged
+            raise _damaged(submission_id) from error
+        if hashlib.sha256(plain).hexdigest() != entry.sha256 or len(plain) != entry.size:
+            raise _damaged(submission_id)
         return plain
 
     def manifest(self, submission_id: str) -> bytes:
-        """The canonical bytes that were signed."""
-        return bytes(self._one("envelope", submission_id)["manifest"])
+        """The canonical bytes that were signed. DamagedEntry when they do not speak of this entry."""
+        entry = self.entry(submission_id)
+        manifest = self._bytes("envelope", "manifest", entry) or b""
+        try:
+            said = Manifest.from_bytes(manifest)
+        except QueueError as error:
+            raise _damaged(submission_id) from error
+        if any(getattr(said, name) != getattr(entry, name) for name in SAID):
+            raise _damaged(submission_id)
+        return manifest
 
     def signature(self, submission_id: str) -> bytes:
-        """DER of the detached CMS over the manifest."""
-        return bytes(self._one("envelope", submission_id)["signature"])
+        """DER of the detached CMS over the manifest. DamagedEntry when it is not over these bytes any
+        more."""
+        signature = self._bytes("envelope", "signature", self.entry(submission_id)) or b""
+        try:
+            cms.check_signature(self.manifest(submission_id), signature)
+        except (CmsError, CertificateError) as error:
+            raise _damaged(submission_id) from error
+        return signature
 
     def receipt(self, submission_id: str) -> bytes | None:
         """The custody receipt as the gateway signed it; None before custody."""
-        found = self._one("receipt", submission_id)["receipt"]
-        return None if found is None else bytes(found)
+        return self._bytes("receipt", "receipt", self.entry(submission_id))
 
     def receipt_signature(self, submission_id: str) -> bytes | None:
         """DER of the gateway's detached CMS over the receipt; None before custody."""
-        found = self._one("receipt", submission_id)["signature"]
-        return None if found is None else bytes(found)
+        return self._bytes("receipt", "signature", self.entry(submission_id))
 
     def attempts(self, submission_id: str) -> list[Attempt]:
         """Every attempt to send or ask, oldest first."""
@@ -97,19 +118,29 @@ class Lookup:
             pairs = t.select(t.state, peewee.fn.COUNT(t.seq)).group_by(t.state).tuples()
             return {str(state): int(number) for state, number in pairs}
 
-    def _one(self, table: str, submission_id: str) -> dict[str, Any]:
-        """The submission row, with the row of another table that goes with it (its columns None when
-        absent)."""
-        with self.database.read() as tables:
-            t, other = tables.submission, getattr(tables, table)
-            query = t.select()
-            if table != "submission":
-                extra = [column for column in columns(other) if column.name != "seq"]
-                query = t.select(*columns(t), *extra).left_outer_join(other, on=(other.seq == t.seq))
-            row: dict[str, Any] | None = query.where(t.submission_id == submission_id).first()
+    def _bytes(self, table: str, column: str, entry: Entry) -> bytes | None:
+        """One blob that belongs to the entry; None when there is none. A page that cannot be read, or a
+        value that
+        is no blob any more, is damage of this entry alone: the others go on."""
+        try:
+            with self.database.read() as tables:
+                t = getattr(tables, table)
+                row = t.select(getattr(t, column)).where(t.seq == entry.seq).first()
+        except StoreFault as fault:
+            if fault.code in ("queue.corrupt", "queue.database"):
+                raise _damaged(entry.submission_id) from fault
+            raise
         if row is None:
-            raise EntryUnknown("queue.no_such_entry", f"no entry {submission_id}", "see: station queue list")
-        return row
+            return None
+        if not isinstance(row[column], bytes):
+            raise _damaged(entry.submission_id)
+        return bytes(row[column])
 
     def _entry(self, row: dict[str, Any]) -> Entry:
         return entry_of(row, self.database.boot, claims.now_ms(self.database))
+
+
+def _damaged(submission_id: str) -> DamagedEntry:
+    return DamagedEntry(
+        "queue.damaged", f"the stored bytes of {submission_id} were altered", "restore them, or book again"
+    )

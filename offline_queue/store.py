@@ -264,6 +264,7 @@ class Queue(Lookup):
         for entry in entries:
             try:
                 self.payload(entry.submission_id)
+                self.signature(entry.submission_id)
             except (DamagedEntry, VaultError) as error:
                 problems.append(f"{entry.submission_id}: {error.message}")
         problems += [f"response {seq}: damaged" for seq in inbox.damaged(self.database, self._vault)]

@@ -10,8 +10,10 @@ from offline_queue import canonical
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
+    ),
     max_leaves=10,
 )
 OBJECTS = st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), VALUES, max_size=5)
@@ -35,8 +37,17 @@ def test_hostile_bytes_are_a_value_error_or_canonical(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b'{"a": 1}', b'{"b":1,"a":2}', b'{"a":1,"a":1}', b'{"a":1.5}', b'{"a":NaN}', b"[1]", b'{"a":"\\u00e9"}', b"{}\n"]
-    + [b'{"a":' + b"[" * 100_000],
+    [
+        b'{"a": 1}',
+        b'{"b":1,"a":2}',
+        b'{"a":1,"a":1}',
+        b'{"a":1.5}',
+        b'{"a":NaN}',
+        b"[1]",
+        b'{"a":"\\u00e9"}',
+        b"{}\n",
+        b'{"a":' + b"[" * 100_000,
+    ],
 )
 def test_another_spelling_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError):

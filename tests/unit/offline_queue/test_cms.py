@@ -34,7 +34,9 @@ def refusal(content: bytes, der: bytes, anchors: bytes, at: dt.datetime = AT) ->
     return error.value.code
 
 
-def openssl(folder: Path, content: bytes, der: bytes, anchor: Path, *more: str) -> subprocess.CompletedProcess[bytes]:
+def openssl(
+    folder: Path, content: bytes, der: bytes, anchor: Path, *more: str
+) -> subprocess.CompletedProcess[bytes]:
     (folder / "c").write_bytes(content)
     (folder / "s").write_bytes(der)
     command = ["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", "s", "-content", "c"]
@@ -57,7 +59,9 @@ def test_our_signature_verifies_here(der: bytes, pki: PkiPaths, signer: Signer) 
 
 
 @pytest.mark.parametrize("more", [(), ("-cades",)])
-def test_openssl_accepts_our_signature(der: bytes, pki: PkiPaths, tmp_path: Path, more: tuple[str, ...]) -> None:
+def test_openssl_accepts_our_signature(
+    der: bytes, pki: PkiPaths, tmp_path: Path, more: tuple[str, ...]
+) -> None:
     done = openssl(tmp_path, CONTENT, der, pki.station_ca, *more)
     assert done.returncode == 0, done.stderr
 
@@ -68,7 +72,20 @@ def test_openssl_refuses_one_added_byte(der: bytes, pki: PkiPaths, tmp_path: Pat
 
 def test_we_accept_what_openssl_signs(pki: PkiPaths, tmp_path: Path) -> None:
     (tmp_path / "c").write_bytes(CONTENT)
-    command = ["openssl", "cms", "-sign", "-binary", "-in", "c", "-outform", "DER", "-out", "s", "-md", "sha256"]
+    command = [
+        "openssl",
+        "cms",
+        "-sign",
+        "-binary",
+        "-in",
+        "c",
+        "-outform",
+        "DER",
+        "-out",
+        "s",
+        "-md",
+        "sha256",
+    ]
     command += ["-signer", str(pki.station_signing_cert), "-inkey", str(pki.station_signing_key)]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     cms.verify_detached(CONTENT, (tmp_path / "s").read_bytes(), pki.station_ca.read_bytes(), AT)
@@ -114,8 +131,6 @@ def test_a_flipped_bit_is_refused_or_changes_nothing_that_counts(
 def test_hostile_bytes_are_a_typed_refusal(pki: PkiPaths, der: bytes, junk: bytes, cut: int) -> None:
     for bad in (junk, der[:cut], der[:cut] + junk + der[cut:], der + b"\0" + junk):
         with pytest.raises((CmsError, CertificateError)):
-            if bad == der:
-                raise CmsError("cms.same", "nothing was changed")
             cms.verify_detached(CONTENT + b"!", bad, pki.station_ca.read_bytes(), AT)
 
 
@@ -133,7 +148,10 @@ def test_two_signers_are_refused(der: bytes, pki: PkiPaths) -> None:
     def twice(signed: Any) -> None:
         signed["signer_infos"] = [signed["signer_infos"][0], signed["signer_infos"][0].copy()]
 
-    assert refusal(CONTENT, altered(der, twice), pki.station_ca.read_bytes()) in ("cms.unsupported", "cms.malformed")
+    assert refusal(CONTENT, altered(der, twice), pki.station_ca.read_bytes()) in (
+        "cms.unsupported",
+        "cms.malformed",
+    )
 
 
 def test_content_inside_the_signature_is_refused(der: bytes, pki: PkiPaths) -> None:
@@ -165,7 +183,9 @@ def test_signed_attributes_cannot_be_doubled_or_dropped(der: bytes, pki: PkiPath
 
     def dropped(signed: Any) -> None:
         attributes = list(signed["signer_infos"][0]["signed_attrs"])
-        signed["signer_infos"][0]["signed_attrs"] = [a for a in attributes if a["type"].native != "signing_time"]
+        signed["signer_infos"][0]["signed_attrs"] = [
+            a for a in attributes if a["type"].native != "signing_time"
+        ]
 
     assert refusal(CONTENT, altered(der, doubled), pki.station_ca.read_bytes()) == "cms.malformed"
     assert refusal(CONTENT, altered(der, dropped), pki.station_ca.read_bytes()) == "cms.signature"
@@ -192,7 +212,10 @@ def test_an_intermediate_authority_is_followed_only_as_deep_as_its_issuer_allows
     leaf = middle.issue("signer", "signing", AT - DAY, AT + DAY)
     der = cms.sign_detached(CONTENT, der_signer(leaf, middle), AT)
     cms.verify_detached(CONTENT, der, root.cert_pem, AT)
-    assert refusal(CONTENT, cms.sign_detached(CONTENT, der_signer(leaf), AT), root.cert_pem) == "certificate.untrusted"
+    assert (
+        refusal(CONTENT, cms.sign_detached(CONTENT, der_signer(leaf), AT), root.cert_pem)
+        == "certificate.untrusted"
+    )
     below = middle.issue_authority("below", AT)
     leaf = below.issue("signer", "signing", AT - DAY, AT + DAY)
     der = cms.sign_detached(CONTENT, der_signer(leaf, below, middle), AT)
