@@ -34,10 +34,10 @@ def _choices(table: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 QUESTIONS: tuple[Question, ...] = (
     Question("surname", "Surname", size=3, field="NAM", length=30),
     Question("given", "Given names", size=3, field="NAM", length=30),
-    Question("DOB", "Date of birth", "date", field="DOB", hint="empty = unknown", required=False),
+    Question("DOB", "Date of birth", "date", field="DOB", hint="or empty", required=False),
     Question("SEX", "Sex", "choice", choices=_choices(codes.SEX), field="SEX"),
     Question("RAC", "Race code", "choice", choices=_choices(codes.RAC), field="RAC"),
-    Question("POB", "Place of birth", field="POB", hint="code, XX unknown", length=2),
+    Question("POB", "Place of birth", field="POB", hint="code", length=2),
     Question("EYE", "Eyes", "choice", choices=_choices(codes.EYE), field="EYE"),
     Question("HAI", "Hair", "choice", choices=_choices(codes.HAI), field="HAI"),
     Question("feet", "Height", "number", 1, field="HGT", length=1, hint="ft"),

@@ -1,0 +1,96 @@
+"""The person's fields are tidied, and what could not be written later is refused now."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from station.booking_subject import SubjectInvalid, problems, require_valid, tidy
+from station.records import type_2
+from station.records.encode import encode
+from station.records.fields import TYPE_2_CAR
+from station.records.transaction import Transaction
+from tests.unit.kiosk.fakes import SUBJECT
+
+TODAY = dt.date(2026, 1, 2)
+
+
+def test_a_complete_subject_has_no_problems():
+    assert problems(tidy(SUBJECT), TODAY) == {}
+
+
+def test_names_of_fields_and_codes_are_tidied():
+    made = tidy({" nam ": " example,anna ", "sex": "f", "offense": "Theft", "oca": "", "aka": ["x,y", ""]})
+    assert made == {"NAM": "EXAMPLE,ANNA", "SEX": "F", "ASL": "Theft", "AKA": ["X,Y"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"),
+    [
+        ({"NAM": ""}, "NAM", "required"),
+        ({"NAM": "ONE2,THREE"}, "NAM", "character"),
+        ({"NAM": "A\x1e,B"}, "NAM", "character"),
+        ({"SEX": "Q"}, "SEX", "codes"),
+        ({"DOB": "19851340"}, "DOB", "date"),
+        ({"DOB": "20300101"}, "DOB", "future"),
+        ({"DOA": "00000000"}, "DOA", "date"),
+        ({"HGT": "512"}, "HGT", "feet"),
+        ({"HGT": "N99"}, "HGT", "feet"),
+        ({"HGT": "5N2"}, "HGT", "feet"),
+        ({"WGT": "020"}, "WGT", "pounds"),
+        ({"WGT": "1"}, "WGT", "3 characters"),
+        ({"ASL": {"AOL": "THEFT", "XXX": "1"}}, "ASL", "parts"),
+        ({"ASL": {"DOO": "20260101"}}, "ASL", "AOL is required"),
+        ({"ASL": {"AOL": 7}}, "ASL", "text"),
+        ({"CSL": "text"}, "CSL", "several parts"),
+        ({"IMA": "x"}, "IMA", "know"),
+        ({"ZZZ": "x"}, "ZZZ", "know"),
+    ],
+)
+def test_a_value_that_could_not_be_sent_is_named(changes, field, said):
+    wrong = problems(tidy({**SUBJECT, **changes}), TODAY)
+    assert list(wrong) == [field]
+    assert said in wrong[field]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"DOB": "00000000"},
+        {"HGT": "000"},
+        {"HGT": "N72"},
+        {"WGT": "000"},
+        {"POB": "QQ"},
+        {"DOB": ["19800101", "19810101"]},
+    ],
+)
+def test_what_the_standard_allows_as_unknown_or_new_is_taken(changes):
+    assert problems(tidy({**SUBJECT, **changes}), TODAY) == {}
+
+
+def test_the_error_carries_every_field():
+    with pytest.raises(SubjectInvalid) as caught:
+        require_valid({}, TODAY)
+    assert {"NAM", "DOB", "SEX", "ASL"} <= set(caught.value.fields)
+    assert "RET" not in caught.value.fields
+
+
+TEXT = st.text(max_size=40)
+VALUE = st.one_of(
+    TEXT, st.lists(TEXT, max_size=3), st.dictionaries(TEXT, TEXT, max_size=2), st.none(), st.integers()
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["NAM", "AKA", "ASL", "OCA", "ICO", "DOB", "HGT", "WGT", "SEX", "odd"]), VALUE
+    )
+)
+def test_anything_typed_is_either_refused_or_can_be_written(raw):
+    subject = tidy(raw)
+    wrong = problems(subject, TODAY)
+    right = {name: value for name, value in subject.items() if name not in wrong}
+    encode(Transaction((type_2.record(TYPE_2_CAR, right),)))
