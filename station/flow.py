@@ -64,7 +64,7 @@ def submit_booking(line: Line, booking: Booking) -> SubmissionTicket:
     taken = line.store.accepted(booking)
     _require_policy(line.settings, booking, taken)
     txn = _transaction(line, booking, taken)
-    _require_valid(txn, line.clock.utcnow().date())
+    _require_valid(txn, line.clock.utcnow().astimezone().date())
     payload = encode.encode(txn)
     station = line.settings.station
     entry = line.queue.enqueue(
@@ -99,9 +99,13 @@ def _require_policy(settings: Settings, booking: Booking, taken: Mapping[FGP, Ta
 
 
 def _transaction(line: Line, booking: Booking, taken: Mapping[FGP, Taken]) -> Transaction:
-    station, now = line.settings.station, line.clock.utcnow()
+    station, now = line.settings.station, line.clock.utcnow()  # DAT and FCD are local dates, GMT is not
     header = Header(
-        tcn=control_number(station.id, booking.id), dai=station.dai, ori=station.ori, dat=now.date(), gmt=now
+        tcn=control_number(station.id, booking.id),
+        dai=station.dai,
+        ori=station.ori,
+        dat=now.astimezone().date(),
+        gmt=now,
     )
     images = [_image(booking.accepted[fgp], one) for fgp, one in taken.items()]
     build = getattr(tot.by_tot(booking.tot), "build", None)
@@ -139,7 +143,7 @@ def _image(attempt: Attempt, one: Taken) -> TenprintImage:
         segments=tuple(
             _segment(each.fgp, each.box) for each in attempt.segments if len(attempt.segments) > 1
         ),
-        captured=frame.wall.date(),
+        captured=frame.wall.astimezone().date(),
         fap=frame.reader.fap,
     )
 

@@ -30,20 +30,13 @@ def run(args: argparse.Namespace) -> int:
         reader = settings.reader
         return registry.open_reader(reader.driver, reader.profile, reader.address, reader.options, clock)
 
-    service.serve(factory, settings.reader.socket, clock, _Progress(settings.reader.socket), stop.is_set)
+    def ready() -> None:
+        notify("READY=1")
+        print(f"ready {settings.reader.socket}", flush=True)
+
+    service.serve(factory, settings.reader.socket, clock, _feed_watchdog, ready=ready, stop=stop.is_set)
     return 0
 
 
-class _Progress:
-    """Says ready at the first sign of life of the serving loop, then feeds the watchdog at every one."""
-
-    def __init__(self, socket_path: Path) -> None:
-        self._socket_path = socket_path
-        self._ready = False
-
-    def __call__(self) -> None:
-        if not self._ready:
-            self._ready = True
-            notify("READY=1")
-            print(f"ready {self._socket_path}", flush=True)
-        notify("WATCHDOG=1")
+def _feed_watchdog() -> None:
+    notify("WATCHDOG=1")

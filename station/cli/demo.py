@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -51,6 +50,10 @@ def run(args: argparse.Namespace) -> int:
             _collect(world, told, out)
     finally:
         progress.close()
+    if station(["record", "check", str(out / "transaction.an2")]) != 0:
+        raise EnvironmentFault(
+            "environment.record_invalid", "transaction.an2 does not validate", "report this"
+        )
     page = write_report(told, out, seed=args.seed, took_s=time.monotonic() - begin)
     print(f"done in {time.monotonic() - begin:.0f} s; everything is in {out.resolve()}:")
     for name in (*KEPT, "impressions/"):
@@ -80,11 +83,7 @@ def _collect(world: World, told: Told, out: Path) -> None:
     save_pictures(officer, told, out / "impressions")
     config = str(world.config)
     if station(["queue", "export", told.tcn, "--out", str(out), "--config", config, "--quiet"]) != 0:
-        raise EnvironmentFault("environment.export_failed", "queue export failed", f"read {sys.stderr}")
-    if station(["record", "check", str(out / "transaction.an2"), "--quiet"]) != 0:
-        raise EnvironmentFault(
-            "environment.record_invalid", "transaction.an2 does not validate", "report this"
-        )
+        raise EnvironmentFault("environment.export_failed", "queue export failed", "read what it said above")
 
 
 __all__ = ["add_arguments", "run"]

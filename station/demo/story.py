@@ -182,6 +182,11 @@ def save_pictures(officer: Officer, told: Told, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for capture in told.captures:
         if capture["result"] == "accepted":
-            name = f"{capture['fgp']:02d}-{capture['label'].lower().replace(' ', '-')}.png"
+            name = f"{capture['fgp']:02d}-{_slug(capture['label'])}.png"
             (folder / name).write_bytes(officer.picture(told.booking_id, capture["fgp"]))
             capture["picture"] = name
+
+
+def _slug(label: str) -> str:
+    """`Right thumb, plain` → `right-thumb-plain`."""
+    return "-".join(label.lower().replace(",", "").split())

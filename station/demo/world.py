@@ -38,7 +38,7 @@ agency = "Simulated County Jail"
 
 [reader]
 driver = "fap60"
-profile = "fap60_simulated"
+profile = "fap60-simulated"
 address = "serial:{tty}"
 socket = "{run}/capture.sock"
 

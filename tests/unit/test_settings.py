@@ -21,7 +21,7 @@ agency = "Simulated County Jail"
 
 [reader]
 driver = "fap60"
-profile = "fap60_simulated"
+profile = "fap60-simulated"
 address = "serial:/dev/ttyUSB0"
 socket = "/run/livescan/capture.sock"
 
