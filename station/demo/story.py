@@ -126,7 +126,7 @@ def _submit(officer: Officer, progress: Progress, told: Told, world: World, inte
     ticket = officer.submit(told.booking_id)
     told.tcn = ticket["tcn"]
     progress.step(f"submitted: control number {told.tcn}, signed and in the offline queue")
-    _wait(progress, "a try over the cut network", lambda: _entry(officer, told)["attempts"] > 0)
+    _wait(progress, "a try over the cut network", lambda: bool(_entry(officer, told)["last_error"]))
     entry = _entry(officer, told)
     told.events.append(f"queued while the network is cut: {entry['last_error']}")
     progress.say(f"        ✂ not sent: {entry['last_error']}; kept in the queue")
@@ -153,6 +153,7 @@ def _answers(officer: Officer, progress: Progress, told: Told, world: World, int
         told.responses = officer.responses(told.booking_id)
         response = told.responses[number - 1]
         progress.step(f"{what}: {response['tot']}: {'; '.join(response['plain'][:1])}")
+    told.entry = _entry(officer, told)
 
 
 def _entry(officer: Officer, told: Told) -> dict[str, Any]:
