@@ -41,21 +41,24 @@ def marks(finger: Finger, placement: Placement, touch: Touch, region: Region) ->
     return np.asarray(soft, np.float32) * np.float32(1.0 / 255.0)
 
 
-def _curve(rng: np.random.Generator, length_mm: tuple[float, float], bend: float) -> tuple[Array, Array]:
+def _curve(
+    rng: np.random.Generator, length_mm: tuple[float, float], bend: float, reach_mm: float = 8.0
+) -> tuple[Array, Array]:
     """A gently bent line somewhere on the pad, mm."""
-    x, y = float(rng.uniform(-8.0, 8.0)), float(rng.uniform(-9.0, 10.0))
+    x, y = float(rng.uniform(-reach_mm, reach_mm)), float(rng.uniform(-reach_mm - 1.0, reach_mm + 2.0))
     angle, length = float(rng.uniform(0.0, np.pi)), float(rng.uniform(*length_mm))
     s = np.linspace(-0.5, 0.5, 14)
     turn = angle + bend * float(rng.normal()) * 2.0 * s
     step = length / s.size
     wander = rng.normal(0.0, 0.06, s.size)
-    return x + np.cumsum(np.cos(turn)) * step, y + np.cumsum(np.sin(turn)) * step + wander
+    dx, dy = np.cumsum(np.cos(turn)) * step, np.cumsum(np.sin(turn)) * step
+    return x + dx - dx.mean(), y + dy - dy.mean() + wander
 
 
 def _scar(light: NDArray[np.uint8], placement: Placement, region: Region, rng: np.random.Generator) -> None:
     """A healed cut: a bent line, thick in the middle and thin at its ends, ragged."""
-    width = float(rng.uniform(0.45, 0.9))
-    x, y = _curve(rng, (7.0, 16.0), 0.35)
+    width = float(rng.uniform(0.6, 1.1))
+    x, y = _curve(rng, (8.0, 16.0), 0.35, reach_mm=4.0)
     for i in range(x.size - 1):
         swell = np.sin(np.pi * (i + 0.6) / x.size) ** 0.6 * float(rng.uniform(0.65, 1.2))
         _stroke(light, placement, region, x[i : i + 2], y[i : i + 2], width_mm=width * swell, level=240)

@@ -23,32 +23,32 @@ class Look:
 
     gain: float = 2.0  # per ridge height: hardness of a ridge's edge
     bias: float = 0.02  # ridge height: ridges a little wider than valleys at pressure 0.5
-    press_bias: float = 1.3  # ridge height per unit of pressure: ridges broaden when pressed
-    press_relief: float = 0.75  # per unit of pressure above 0.5: relief flattens
+    press_bias: float = 1.6  # ridge height per unit of pressure: ridges broaden when pressed
+    press_relief: float = 1.0  # per unit of pressure above 0.5: relief flattens
     edge_bias: float = 1.7  # ridge height lost at the outline
     edge_mm: float = 1.6  # how far the outline's weakness reaches in
-    grain: float = 0.16  # ridge height, one standard deviation, at moisture 0.5
-    pore: float = 0.45  # ridge height of a full pore
+    grain: float = 0.34  # ridge height, one standard deviation, at moisture 0.5
+    pore: float = 0.7  # ridge height of a full pore
     dry_grain: float = 0.55  # more grain when dry
     dry_bias: float = 0.4
     dry_pore: float = 1.0
     wet_bias: float = 0.7
     wet_blotch: float = 0.45
     wet_relief: float = 0.45
-    wear_relief: float = 0.8  # of the relief, lost at wear 1
-    wear_grain: float = 0.3
-    paper: float = 250.0  # grey of clean glass
+    wear_relief: float = 0.65  # of the relief, lost at wear 1
+    wear_grain: float = 0.12
+    paper: float = 255.0  # grey of clean glass
     depth: float = 0.80  # of the paper: darkness of full contact
     dry_depth: float = 0.35
     light_depth: float = 0.5  # darkness lost per unit of pressure below 0.5
     blotch_depth: float = 0.05
     psf_mm: float = 0.022  # optical blur, one standard deviation: about 0.45 px at 500 ppi
-    noise_floor: float = 1.2  # grey, one standard deviation
+    noise_floor: float = 0.8  # grey, one standard deviation
     noise: float = 60.0  # grey per unit of noise
     platen: float = 1.0  # grey: fixed texture of the glass
     dirt: float = 60.0  # grey per unit of background
     ghost: float = 0.5  # coverage of the residue of an earlier print per unit of background
-    smear_mm: float = 1.1  # length of the motion at smear 1
+    smear_mm: float = 0.7  # length of the motion at smear 1
 
 
 LOOK = Look()

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import itertools
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from station.bench.finger_report import judge, table
 from station.bench.minutia_agreement import Points, agreement
+from station.bench.nbis_peer import Nbis
+from station.progress import Progress
 
 PLATENS = {"plain": (500, 600, 500), "rolled": (800, 750, 500)}
 DEGRADATIONS: dict[str, tuple[tuple[str, float], ...]] = {
@@ -34,15 +36,6 @@ DEGRADATIONS: dict[str, tuple[tuple[str, float], ...]] = {
     "background": (("background", 0.35), ("background", 0.7), ("background", 1.0)),
     "smear": (("smear", 0.35), ("smear", 0.7), ("smear", 1.0)),
     "distortion": (("distortion", 0.8), ("distortion", 1.4), ("distortion", 2.0)),
-}
-WANTED = {
-    "nfiq2_median": (45.0, 100.0),
-    "count_ratio_median": (0.9, 1.1),
-    "count_ratio_pooled": (0.85, 1.15),
-    "genuine_median": (60.0, 1e9),
-    "impostor_p99": (0.0, 20.0),
-    "truth_found": (0.85, 1.0),
-    "found_true": (0.85, 1.0),
 }
 _IMPOSTORS = 5000
 
@@ -66,45 +59,18 @@ def run(args: argparse.Namespace) -> int:
         print(f"nbis-python is not installed ({error}): pip install nbis-python", file=sys.stderr)
         return 3
     contacts = ("plain", "rolled") if args.contact == "both" else (args.contact,)
-    result: dict[str, Any] = {"fingers": args.fingers, "seed": args.seed}
+    progress = Progress(len(contacts) + 1 + (len(DEGRADATIONS) if args.degrade else 0), sys.stderr)
+    result: dict[str, Any] = {"fingers": args.fingers, "seed": args.seed, "speed_ms": speed(args.seed)}
+    progress.step("speed")
     for contact in contacts:
         result[contact] = measure(nbis, contact, args.fingers, args.seed)
+        progress.step(f"{args.fingers} fingers, {contact}, twice each")
     if args.degrade:
-        result["degradation"] = degradations(nbis, args.degrade, args.seed)
-    problems = judge(result)
-    result["problems"] = problems
+        result["degradation"] = degradations(nbis, args.degrade, args.seed, progress)
+    progress.close()
+    result["problems"] = judge(result)
     print(json.dumps(result, indent=1) if args.json else table(result))
-    return 1 if problems else 0
-
-
-class Nbis:
-    """mindtct, bozorth3 and NFIQ 2 through nbis-python, at 500 ppi. ImportError when it is absent."""
-
-    def __init__(self) -> None:
-        self._nbis = importlib.import_module("nbis")
-        self._extractors = {scored: self._extractor(scored) for scored in (False, True)}
-
-    def _extractor(self, scored: bool) -> Any:
-        return self._nbis.new_nbis_extractor(
-            self._nbis.NbisExtractorSettings(
-                min_quality=0.0, get_center=False, check_fingerprint=False, compute_nfiq2=scored, ppi=500.0
-            )
-        )
-
-    def extract(self, gray: NDArray[np.uint8], scored: bool = True) -> Any:
-        """nbis.Minutiae of an image."""
-        return self._extractors[scored].extract_minutiae(cv2.imencode(".bmp", gray)[1].tobytes())
-
-    def points(self, minutiae: Any) -> Points:
-        """All minutiae mindtct found, without any quality cut."""
-        found = minutiae.get()
-        ending = self._nbis.MinutiaKind.RIDGE_ENDING
-        return Points(
-            np.array([m.x() for m in found], float),
-            np.array([m.y() for m in found], float),
-            np.array([m.angle() for m in found], float),
-            np.array([m.kind() == ending for m in found], bool),
-        )
+    return 1 if result["problems"] else 0
 
 
 @dataclass(frozen=True)
@@ -153,14 +119,14 @@ def look(nbis: Nbis, contact: str, seed: int, index: int, nth: int, **changes: f
         contact,
         usual_touch(seed, index, nth, **changes),
     )
-    minutiae = nbis.extract(rendering.pixels)
+    minutiae, score = nbis.extract(rendering.pixels)
     found = nbis.points(minutiae)
     true = Points.of(rendering.minutiae)
     same = agreement(true, found)
     return Seen(
         finger=index,
         minutiae=minutiae,
-        nfiq2=int(minutiae.quality().score),
+        nfiq2=score,
         found=len(found),
         true=len(true),
         truth_found=same.of_first,
@@ -203,7 +169,33 @@ def _impostors(pairs: Sequence[tuple[Seen, Seen]], seed: int) -> NDArray[np.floa
     return np.array(scores or [0.0], float)
 
 
-def degradations(nbis: Nbis, fingers: int, seed: int) -> dict[str, list[dict[str, float]]]:
+def speed(seed: int) -> dict[str, float]:
+    """CPU milliseconds of one thread: growing a finger, rendering a roll, its half-size preview, a slap."""
+    world = _world()
+    touch = world.Touch(seed=seed)
+    hand = [_finger(seed, i) for i in range(1, 5)]
+    fresh = iter(range(10**6 + seed, 10**6 + seed + 4))
+    jobs: dict[str, Callable[[], Any]] = {
+        "grow": lambda: world.grow(next(fresh), 2),
+        "roll 800x750": lambda: world.render(hand[0], world.Platen(800, 750, 500), "rolled", touch),
+        "roll preview 400x375": lambda: world.render(hand[0], world.Platen(400, 375, 250), "rolled", touch),
+        "slap 1600x1500": lambda: world.render_slap(hand, world.Platen(1600, 1500, 500), touch),
+        "slap preview 800x750": lambda: world.render_slap(hand, world.Platen(800, 750, 250), touch),
+    }
+    return {name: _cpu_ms(job) for name, job in jobs.items()}
+
+
+def _cpu_ms(job: Callable[[], Any], times: int = 3) -> float:
+    job()
+    begin = time.process_time()
+    for _ in range(times):
+        job()
+    return 1000.0 * (time.process_time() - begin) / times
+
+
+def degradations(
+    nbis: Nbis, fingers: int, seed: int, progress: Progress
+) -> dict[str, list[dict[str, float]]]:
     """NFIQ 2 median of plain renderings as each parameter gets worse; the first row is the good rendering."""
     good = [look(nbis, "plain", seed, i, 0).nfiq2 for i in range(fingers)]
     base = {"value": float("nan"), "nfiq2_median": float(np.median(good)), "nfiq2_mean": float(np.mean(good))}
@@ -220,44 +212,8 @@ def degradations(nbis: Nbis, fingers: int, seed: int) -> dict[str, list[dict[str
                 }
             )
         sweep[name] = rows
+        progress.step(f"{fingers} fingers, {name}")
     return sweep
-
-
-def judge(result: Mapping[str, Any]) -> list[str]:
-    """What is not as wanted, in words."""
-    problems = []
-    for contact in PLATENS:
-        for name, (low, high) in WANTED.items():
-            value = result.get(contact, {}).get(name)
-            if value is not None and not low <= value <= high:
-                problems.append(f"{contact}: {name} is {value:.2f}, wanted {low:g} to {high:g}")
-    for name, rows in result.get("degradation", {}).items():
-        means = [row["nfiq2_mean"] for row in rows]
-        if not all(after < before for before, after in itertools.pairwise(means)):
-            problems.append(f"{name}: NFIQ 2 does not fall at every step: {[round(m, 1) for m in means]}")
-    return problems
-
-
-def table(result: Mapping[str, Any]) -> str:
-    """The result for a person."""
-    lines = [f"{result['fingers']} fingers rendered twice, seed {result['seed']}"]
-    names = [c for c in PLATENS if c in result]
-    lines.append(f"{'':24}" + "".join(f"{c:>18}" for c in names))
-    for key in result[names[0]]:
-        lines.append(f"{key:24}" + "".join(f"{_cell(result[c][key]):>18}" for c in names))
-    for name, rows in result.get("degradation", {}).items():
-        steps = "  ".join(
-            f"{r['value']:g}: {r['nfiq2_median']:.0f} ({r['nfiq2_mean']:.1f})" for r in rows[1:]
-        )
-        lines.append(f"{name:16} good: {rows[0]['nfiq2_median']:.0f} ({rows[0]['nfiq2_mean']:.1f})  {steps}")
-    lines += [f"NOT MET  {problem}" for problem in result["problems"]] or ["all wanted figures met"]
-    return "\n".join(lines)
-
-
-def _cell(value: float | list[float]) -> str:
-    if isinstance(value, list):
-        return " .. ".join(f"{v:.2f}" for v in value)
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def _span(values: Sequence[float] | NDArray[np.float64]) -> list[float]:
