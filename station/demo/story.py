@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from station.demo.officer import Officer
+from station.demo.officer import Officer, OfficerError
 from station.demo.world import OFFICER, OFFICER_PIN, Story, World
 from station.errors import StationError
 from station.progress import Progress
@@ -108,7 +108,7 @@ def _capture_all(
 def _capture_one(officer: Officer, progress: Progress, told: Told, fgp: int, label: str) -> None:
     for _ in range(6):
         progress.wait(f"{label} …")
-        answer = officer.capture(told.booking_id, fgp)
+        answer = _press(officer, told.booking_id, fgp)
         told.captures.append({"fgp": fgp, "label": label, **answer})
         if answer["result"] == "accepted":
             progress.step(f"{label}: accepted, quality {answer['score']}, {answer['minutiae']} minutiae")
@@ -119,6 +119,19 @@ def _capture_one(officer: Officer, progress: Progress, told: Told, fgp: int, lab
             causes = "; ".join(f"{cause['code']}: {cause['advice']}" for cause in answer["causes"][:2])
             progress.say(f"        ↻ {label}: retake, quality {answer['score']} ({causes})")
     raise StationError("demo.capture_gave_up", f"{label} was not accepted in six tries", "read web.log")
+
+
+def _press(officer: Officer, booking_id: str, fgp: int) -> dict[str, Any]:
+    """Press capture; when the reader or its service is away for a moment, press again, as the advice says."""
+    give_up = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return officer.capture(booking_id, fgp)
+        except OfficerError as error:
+            passing = error.code.startswith(("reader.", "link.", "capture."))
+            if not passing or time.monotonic() > give_up:
+                raise
+        time.sleep(0.5)
 
 
 def _submit(officer: Officer, progress: Progress, told: Told, world: World, interfere: Interfere) -> None:
