@@ -16,8 +16,7 @@ from pathlib import Path
 
 _CHUNK = 65536
 _BAUDS = {
-    getattr(termios, f"B{baud}"): baud
-    for baud in (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+    getattr(termios, f"B{baud}"): baud for baud in (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
 }
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import usb.core
 import usb.util
+from usb.backend import IBackend as IBackend  # peers and recordings implement it
 
 from drivers.errors import LinkError
 from drivers.links import link_error
@@ -256,3 +257,10 @@ def _error(error: Any, doing: str) -> LinkError:
     if isinstance(error, usb.core.USBTimeoutError):
         return link_error("link.timeout", f"{doing}: no answer in time")
     return link_error(_CODES.get(error.errno or 0, "link.io"), f"{doing}: {error}")
+
+
+def bus_error(number: int, doing: str = "simulated") -> Exception:
+    """The exception that pyusb would raise for an errno; for backends of peers and recordings."""
+    kind = usb.core.USBTimeoutError if number == errno.ETIMEDOUT else usb.core.USBError
+    made: Exception = kind(doing, None, number)
+    return made

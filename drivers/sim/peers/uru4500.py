@@ -1,0 +1,198 @@
+"""The device side of a U.are.U 4500 on USB: register requests in, interrupts and scrambled image blocks out.
+
+Source: facts of libfprint 1.94.10 uru4000.c and a recording. It works with any host seed, as the real one does. Used
+in-process behind drivers/sim/usb_bus.py; a Person touches it when it is told to await a finger.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import heapq
+import threading
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.clock import Clock
+from drivers.links.usb import bus_error
+from drivers.sim.person import Person, ScriptError
+from drivers.wires.uru4000 import CHANGE_KEY, KEEP_KEY, NOT_IN_DATA, SCRAMBLED, WIDTH, Header
+from firmware_profiles.profile import Profile
+
+HEIGHT = 290
+FIRST_KEY = 5
+BLOCKS = (
+    (SCRAMBLED, 100),
+    (NOT_IN_DATA | KEEP_KEY, 1),
+    (SCRAMBLED | CHANGE_KEY, 60),
+    (0, 20),  # in the clear, but the key goes on
+    (SCRAMBLED | KEEP_KEY, 9),  # in the clear, the key stands still
+    (SCRAMBLED, 100),
+)
+LINES = sum(lines for flags, lines in BLOCKS if not flags & NOT_IN_DATA)
+
+# Seconds, at speed 1.
+POWER_ON_S = 0.01
+FINGER_DOWN_S = 0.3
+SCAN_S = 0.13
+LIFT_S = 0.3
+
+_DEVICE = bytes.fromhex("1201000200000040ba050a00030101020301")
+_CONFIGURATION = bytes.fromhex("0902200001010080640904000002ffffff000705810340000807058202400000")
+_INFO = bytes.fromhex("1a0a1a0a01150000002000108b211130")
+_INTERRUPT, _BULK = 0x81, 0x82
+
+
+class Uru4500Device:
+    """One reader (usb_bus.UsbFunction). speed divides the person's delays; low_power, faulty: how it wakes up;
+    auth_key: 16 bytes to demand the 045e:00ca challenge and response, None for none."""
+
+    def __init__(self, person: Person, profile: Profile, clock: Clock, speed: float = 1.0) -> None:
+        self.device, self.configuration = _DEVICE, _CONFIGURATION
+        self.strings = {1: "SIMULATED", 2: "U.are.U 4500 SIMULATED", 3: f"SIM-{person.seed:08d}"}
+        self.person = person
+        self.profile = profile
+        self.clock = clock
+        self.speed = speed
+        self.registers = {0x07: 0x01, 0x4E: 0x00}
+        self._wake = threading.Condition()
+        self._due: dict[int, list[tuple[float, bytes]]] = {_INTERRUPT: [], _BULK: []}
+        self._scramble = (0, 0)
+        self._pixels: NDArray[np.uint8] | None = None
+
+    # UsbFunction
+
+    def control_in(self, request: int, value: int, length: int) -> bytes:
+        if request != 0x04:
+            raise bus_error(errno.EPIPE, "no such request")
+        if value == 0x34:
+            number, seed = self._scramble
+            return (device_key(number) ^ seed).to_bytes(4, "little")[:length]
+        if value == 0xF0:
+            return _INFO[:length]
+        return bytes((self.registers.get(value, 0),)).ljust(length, b"\0")
+
+    def control_out(self, request: int, value: int, data: bytes) -> None:
+        if request != 0x04 or not data:
+            raise bus_error(errno.EPIPE, "no such request")
+        if value == 0x33:
+            self._scramble = (data[0], int.from_bytes(data[1:5], "little"))
+        elif value == 0x07:
+            self._set_power(data[0])
+        elif value == 0x4E:
+            self._set_mode(data[0])
+        else:
+            self.registers[value] = data[0]
+
+    def read(self, endpoint: int, size: int, timeout_s: float) -> bytes:
+        deadline = self.clock.monotonic() + timeout_s
+        with self._wake:
+            while True:
+                now = self.clock.monotonic()
+                queue = self._due[endpoint]
+                if queue and queue[0][0] <= now:
+                    return heapq.heappop(queue)[1][:size]
+                if now >= deadline:
+                    raise bus_error(errno.ETIMEDOUT, "Operation timed out")
+                until = min(deadline, queue[0][0]) if queue else deadline
+                self._wake.wait(max(0.0005, until - now))
+
+    # what registers do
+
+    def _set_power(self, value: int) -> None:
+        was = self.registers[0x07]
+        self.registers[0x07] = value
+        if was & 0x80 and not value & 0x80:
+            self._later(_INTERRUPT, POWER_ON_S, _interrupt(0x56AA))
+            self._later(
+                _INTERRUPT, POWER_ON_S * 1.5, _interrupt(0x56AA)
+            )  # it repeats itself, as the recording shows
+
+    def _set_mode(self, mode: int) -> None:
+        self.registers[0x4E] = mode
+        with self._wake:
+            for queue in self._due.values():
+                queue.clear()
+        if mode == 0x10:
+            self._await_finger()
+        elif mode == 0x20:
+            self._later(_BULK, SCAN_S / self.speed, self._image())
+        elif mode == 0x12:
+            self._later(_INTERRUPT, LIFT_S / self.speed, _interrupt(0x0200))
+
+    def _await_finger(self) -> None:
+        size = self.profile.image.sizes[0]
+        try:
+            placed = self.person.place("plain", (), size.width, size.height, self.profile.ppi.nominal)
+        except ScriptError as error:
+            raise bus_error(errno.EPIPE, f"SIMULATED person: {error}") from error
+        self._pixels = None if placed is None else placed.pixels
+        if placed is not None:
+            self._later(_INTERRUPT, FINGER_DOWN_S / self.speed, _interrupt(0x0101))
+
+    def _image(self) -> bytes:
+        if self._pixels is None:
+            return Header(0, FIRST_KEY, ()).pack()
+        return image_block(self._pixels)
+
+    def _later(self, endpoint: int, seconds: float, data: bytes) -> None:
+        with self._wake:
+            heapq.heappush(self._due[endpoint], (self.clock.monotonic() + seconds, data))
+            self._wake.notify_all()
+
+
+def _interrupt(kind: int) -> bytes:
+    return kind.to_bytes(2, "big").ljust(64, b"\0")
+
+
+def device_key(number: int) -> int:
+    """The constant key this unit has for a key number; the host's seed only hides it on the wire."""
+    return int.from_bytes(hashlib.sha256(b"uru peer key %d" % number).digest()[:4], "little")
+
+
+def image_block(pixels: NDArray[np.uint8]) -> bytes:
+    """What the reader sends for pixels uint8 [290, 384], dark ridges, upright: inverted, turned, scrambled."""
+    raw = 255 - np.rot90(pixels, 2)
+    header = Header(LINES, FIRST_KEY, BLOCKS)
+    number, pieces, line, at = FIRST_KEY, [], 0, 0
+    stream = scalar_keystream(device_key(number), HEIGHT * WIDTH)
+    for flags, lines in BLOCKS:
+        if flags & CHANGE_KEY:
+            number, at = number + 1, 0
+            stream = scalar_keystream(device_key(number), HEIGHT * WIDTH)
+        count = lines * WIDTH
+        clear = raw[line : line + lines].tobytes()
+        line += lines
+        if not flags & NOT_IN_DATA:
+            scrambled = flags & SCRAMBLED and not flags & KEEP_KEY
+            pieces.append(_scrambled(clear, stream[at : at + count]) if scrambled else clear)
+        if not flags & KEEP_KEY:
+            at += count
+    return header.pack() + b"".join(pieces)
+
+
+def _scrambled(clear: bytes, stream: bytes) -> bytes:
+    """Each byte moves one place on, under the keystream; the last one is lost, as in the device."""
+    mixed = np.frombuffer(clear, np.uint8) ^ np.frombuffer(stream, np.uint8)
+    return b"\0" + mixed[:-1].tobytes()
+
+
+@lru_cache(maxsize=8)
+def scalar_keystream(register: int, count: int) -> bytes:
+    """The keystream one step at a time: slow and plain, so that it checks the driver's fast one."""
+    out = bytearray(count)
+    for index in range(count):
+        out[index] = (
+            (register >> 4 & 1)
+            | (register >> 8 & 1) << 1
+            | (register >> 11 & 1) << 2
+            | (register >> 14 & 1) << 3
+            | (register >> 18 & 1) << 4
+            | (register >> 21 & 1) << 5
+            | (register >> 24 & 1) << 6
+            | (register >> 29 & 1) << 7
+        )
+        register = register >> 1 | ((register & 0x9248144D).bit_count() & 1) << 31
+    return bytes(out)
