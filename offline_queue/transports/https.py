@@ -57,7 +57,8 @@ class HttpsTransport:
             {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
         )
         self._session.adapters.clear()
-        self._session.mount("https://", _Adapter(context, budget))
+        self._adapter = _Adapter(context, budget)
+        self._session.mount("https://", self._adapter)
 
     def close(self) -> None:
         self._session.close()
@@ -123,6 +124,8 @@ class HttpsTransport:
                 return Answer(reply.status_code, headers, _read(reply, limit))
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise faults.of_exchange(error, self._budget.sent) from error
+        finally:
+            self._adapter.close()  # a connection kept idle may be closed by the peer: that would look like a lost one
 
 
 def open_transport(uri: str, options: Mapping[str, str], clock: Clock) -> HttpsTransport:
