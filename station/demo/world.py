@@ -122,60 +122,55 @@ class World:
         return f"http://127.0.0.1:{self.web_port}"
 
     def _start(self) -> None:
-        pki = make_pki(self.data / "pki", SystemClock())
-        script = self.run / "person.json"
-        script.write_text(
-            json.dumps({"missing": list(self.story.missing), "placements": list(self.story.placements)})
-        )
-        tty = self.run / "reader"
-        self.processes.start(
-            "reader",
-            "drivers.sim.peers.fap60",
-            *(
-                "--tty",
-                str(tty),
-                "--seed",
-                str(self.seed),
-                "--script",
-                str(script),
-                "--speed",
-                str(self.speed),
-            ),
-        )
-        self.gateway_port = _free_port()
-        self.processes.start(
-            "gateway",
-            "station.sim.gateway",
-            *(
-                "--pki",
-                str(self.data / "pki"),
-                "--data",
-                str(self.data / "gateway"),
-                "--port",
-                str(self.gateway_port),
-            ),
-            *("--faults", str(self.run / "faults.json"), "--answer-after", str(self.story.answer_after_s)),
-            *("--second-stage-after", str(self.story.second_stage_after_s)),
-        )
-        self.cable = Cable(self.gateway_port)
+        self.pki = make_pki(self.data / "pki", SystemClock())
+        tty = self._start_reader()
+        self._start_gateway()
         (self.run / "officers.toml").write_text("".join(_officer(*who) for who in OFFICERS))
         self.config = self.data / "station.toml"
-        self.config.write_text(
-            SETTINGS.format(
-                tty=tty,
-                run=self.run,
-                data=self.data.resolve(),
-                web_port=self.web_port,
-                gateway_port=self.cable.port,
-                station_key=pki.station_vault_key,
-                signing_uri=pki.signing_uri,
-                gateway_ca=pki.gateway_ca,
-                client_cert=pki.station_client_cert,
-                client_key=pki.station_client_key,
-            )
-        )
+        self.config.write_text(self._settings(tty))
         for name in ("capture-service", "web", "sync"):
             self.processes.start(name, "station", name, "--config", str(self.config))
+
+    def _start_reader(self) -> Path:
+        """The simulated reader with its simulated person; returns the terminal it answers on."""
+        tty, script = self.run / "reader", self.run / "person.json"
+        placements = [dict(one) for one in self.story.placements]
+        script.write_text(json.dumps({"missing": list(self.story.missing), "placements": placements}))
+        arguments = {"--tty": tty, "--seed": self.seed, "--script": script, "--speed": self.speed}
+        self.processes.start("reader", "drivers.sim.peers.fap60", *_words(arguments))
+        return tty
+
+    def _start_gateway(self) -> None:
+        """The simulated bureau, and the cable to it."""
+        port = _free_port()
+        arguments = {
+            "--pki": self.data / "pki",
+            "--data": self.data / "gateway",
+            "--port": port,
+            "--faults": self.run / "faults.json",
+            "--answer-after": self.story.answer_after_s,
+            "--second-stage-after": self.story.second_stage_after_s,
+        }
+        self.processes.start("gateway", "station.sim.gateway", *_words(arguments))
+        self.cable = Cable(port)
+
+    def _settings(self, tty: Path) -> str:
+        return SETTINGS.format(
+            tty=tty,
+            run=self.run,
+            data=self.data.resolve(),
+            web_port=self.web_port,
+            gateway_port=self.cable.port,
+            station_key=self.pki.station_vault_key,
+            signing_uri=self.pki.signing_uri,
+            gateway_ca=self.pki.gateway_ca,
+            client_cert=self.pki.station_client_cert,
+            client_key=self.pki.station_client_key,
+        )
+
+
+def _words(arguments: dict[str, object]) -> list[str]:
+    return [str(word) for pair in arguments.items() for word in pair]
 
 
 def _officer(who: str, name: str, role: str, pin: str) -> str:
