@@ -8,7 +8,6 @@ person, the second for the machine.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
@@ -16,9 +15,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.errors import CaptureRetry
 from drivers.reader import Cancelled, CaptureRequest, Frame, Preview, Reader
 from station.booking import Attempt, Finding, Segment
 from station.booking_plan import LABELS, Step, fingers_of
+from station.errors import ImageError
 from station.friction_ridge import FGP, Impression, MinutiaTemplate, QualityCause, QualityReport
 
 Gray = NDArray[np.uint8]
@@ -144,9 +145,10 @@ def examine(
     """Judge a final frame against the plan and what was taken before.
 
     taken: templates of the single fingers accepted so far, by FGP 1 to 10. Order of the verdicts: fingers that
-    cannot be told apart ask for a retake; then a wrong finger; then quality below the threshold.
+    cannot be told apart ask for a retake; then a wrong finger; then quality below the threshold. Raises CaptureRetry
+    `capture.blank` when there is nothing on the frame, ImageError when it is no fingerprint image at all.
     """
-    template = tools.extract(frame.pixels, frame.ppi)
+    template = _extract(frame, tools)
     if len(fingers_of(step.fgp)) == 1:
         report = tools.assess(frame.pixels, frame.ppi)
         segments: tuple[Segment, ...] = ()
@@ -163,6 +165,17 @@ def examine(
         finding=None if plan_cause else finding,
         segments=segments,
     )
+
+
+def _extract(frame: Frame, tools: Instruments) -> MinutiaTemplate:
+    try:
+        return tools.extract(frame.pixels, frame.ppi)
+    except ImageError as error:
+        if error.code != "image.blank":
+            raise
+        raise CaptureRetry(
+            "capture.blank", "there is no print on the picture", "place the finger on the middle of the glass"
+        ) from error
 
 
 def _verdict(score: int, threshold: int, plan_cause: QualityCause | None, finding: Finding | None) -> Result:
@@ -185,7 +198,7 @@ def _examine_slap(
     worst = min(reports, key=lambda report: report.score)
     segments, findings = [], []
     for fgp, box in zip(left_to_right(step), boxes, strict=True):
-        part = cut(template, box.box, box.angle_deg)
+        part = cut(template, box.box)
         rolls = [tools.match(part, roll) for roll in taken.get(fgp, ())]
         segments.append(Segment(fgp, box.box, box.angle_deg, max(rolls, default=None)))
         findings.append(_finding(tools.wrong_finger(part, fgp, taken)))
@@ -222,15 +235,10 @@ def _assess_box(frame: Frame, box: tuple[int, int, int, int], tools: Instruments
     return replace(report, causes=moved)
 
 
-def cut(template: MinutiaTemplate, box: tuple[int, int, int, int], angle_deg: float) -> MinutiaTemplate:
-    """The minutiae inside a finger box that is turned by `angle_deg` about its centre, in coordinates of the
-    unturned box."""
+def cut(template: MinutiaTemplate, box: tuple[int, int, int, int]) -> MinutiaTemplate:
+    """The minutiae inside an upright finger box, in coordinates of the box."""
     x, y, width, height = box
-    turn = math.radians(angle_deg)
-    dx, dy = template.x - (x + width / 2), template.y - (y + height / 2)
-    along = dx * math.cos(turn) - dy * math.sin(turn)
-    across = dx * math.sin(turn) + dy * math.cos(turn)
-    inside = (np.abs(along) <= width / 2) & (np.abs(across) <= height / 2)
+    inside = (template.x >= x) & (template.x < x + width) & (template.y >= y) & (template.y < y + height)
     return MinutiaTemplate(
         width=width,
         height=height,
