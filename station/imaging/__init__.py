@@ -1,5 +1,15 @@
-"""Imaging: pixels → minutiae, quality, segments, pictures."""
+"""Imaging: pixels → minutiae, quality, finger boxes, pictures. Everything takes uint8 [h, w], dark ridges on light.
 
+All raise `station.errors.ImageError` on what is no fingerprint image: image.not_gray8, image.bad_ppi,
+image.too_small, image.too_large, and (extract, segment_slap) image.blank.
+"""
+
+from __future__ import annotations
+
+from station.imaging.draw import draw
+from station.imaging.load import load_gray
 from station.imaging.pipeline import run as extract
+from station.imaging.quality import assess, assess_preview
+from station.imaging.slap import SlapFinger, segment_slap
 
-__all__ = ["extract"]
+__all__ = ["SlapFinger", "assess", "assess_preview", "draw", "extract", "load_gray", "segment_slap"]

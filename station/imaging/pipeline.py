@@ -23,7 +23,8 @@ class Ridges:
     """What the first stages saw, at 500 ppi on the coarse grid (pitch parameters.GRID px).
 
     contrast: grey levels RMS; mask: bool, contact area; coherence, strength: 0 to 1; period: px; band: full size,
-    cropped to `box` (x, y, width, height, px at 500 ppi); coarse planes are cropped likewise.
+    cropped to `box` (x, y, width, height, px at 500 ppi); coarse planes are cropped likewise; texture: strongest
+    contrast of the whole picture, grey levels.
     """
 
     shape: tuple[int, int]
@@ -34,6 +35,7 @@ class Ridges:
     strength: Plane
     period: Plane
     wave: enhance.RidgeWave
+    texture: float
 
 
 def look(gray: NDArray[np.uint8], ppi: int, trace: Trace | None = None) -> Ridges:
@@ -72,7 +74,7 @@ def _ridges(
     wave = enhance.demodulate(smooth, nx, ny, period)
     strength = enhance.ridge_strength(wave, band)
     size = (int(shape[0]), int(shape[1]))
-    return Ridges(size, (x, y, width, height), contrast[coarse], inside, near, strength, period, wave)
+    return Ridges(size, (x, y, width, height), contrast[coarse], inside, near, strength, period, wave, float(contrast.max()))
 
 
 def minutiae(seen: Ridges, trace: Trace | None = None) -> residues.Residues:
