@@ -152,26 +152,29 @@ class CaptureService:
             return
         try:
             job = Job(work, self._clock)
-            self._accompany(sock, job)
+            error = self._accompany(sock, job)
         finally:
-            self._busy.release()
+            self._busy.release()  # before the outcome is told: the client may ask again at once
+        if error is not None:
+            self._send_error(sock, error)
+        else:
+            self._send_outcome(sock, job)
 
-    def _accompany(self, sock: socket.socket, job: Job) -> None:
-        """Pass previews out and a cancel in until the job is done or given up, then the outcome."""
+    def _accompany(self, sock: socket.socket, job: Job) -> DriverError | None:
+        """Pass previews out and a cancel in until the job is done; the error when it was given up instead."""
         told = self._clock.monotonic() - _ALIVE_S
         while not job.wait(_TURN_S / 2):
             if _wants_to_stop(sock, job):
                 job.cancel()
             if job.silent_s() > self._hung_s:
-                self._send_error(sock, self._abandon(job))
-                return
+                return self._abandon(job)
             frame = job.newest_preview()
             if frame is not None and not job.cancelled:
                 _send_or_cancel(sock, job, Say("preview", self._state(), frame=FrameHead.of(frame)), frame)
             elif self._clock.monotonic() - told >= _ALIVE_S:
                 told = self._clock.monotonic()
                 _send_or_cancel(sock, job, Say("alive", self._state()))
-        self._send_outcome(sock, job)
+        return None
 
     def _send_outcome(self, sock: socket.socket, job: Job) -> None:
         if job.error is not None:

@@ -188,7 +188,7 @@ class ZfmReader(BaseReader):
 
     def _exchange(self, op: Op, parameters: bytes, wait_s: float) -> bytes:
         """One command and its acknowledge's payload, at least one byte. Raises _Damage."""
-        self._await_quiet()
+        self._await_quiet(lambda: None)
         packet = Packet(Pid.COMMAND, bytes((op,)) + parameters, self.profile.link.address)
         self.link.write(wire.pack(packet), wait_s)
         for answer in self._packets(wait_s, wait_s):
@@ -196,11 +196,12 @@ class ZfmReader(BaseReader):
                 return answer.payload
         raise _Damage("no acknowledge")  # pragma: no cover  _packets ends only by raising
 
-    def _await_quiet(self) -> None:
-        """Acknowledges carry no number: one that is late or doubled must not answer the next command."""
-        deadline = self.clock.monotonic() + self.profile.timeouts.packet_idle_ms / 1000
+    def _await_quiet(self, check: Check) -> None:
+        """Acknowledges carry no number: one that is late or doubled must not answer the next command. After damage the
+        module still sends the rest of its image."""
+        deadline = self.clock.monotonic() + self._image_s()
         while self.clock.monotonic() < deadline and self._read(_QUIET_S):
-            pass
+            check()
         self._parser.reset()
 
     def _read(self, wait_s: float) -> bytes:
@@ -256,6 +257,7 @@ class ZfmReader(BaseReader):
 
     def _upload(self, check: Check) -> bytes:
         """UpImage once: packet edges are not row edges, so everything is joined first. Raises _Damage."""
+        self._await_quiet(check)
         code = self._code(Op.UP_IMAGE)
         if code == Code.CANNOT_SEND_IMAGE:
             raise CaptureRetry(
@@ -275,9 +277,10 @@ class ZfmReader(BaseReader):
 
     def _image_s(self) -> float:
         """The time allowed for one image, from the bytes on the wire."""
-        assert self._parameters is not None  # set by _open
         largest = max(size.width * size.height // 2 for size in self.profile.image.sizes)
-        line = wire.image_wire_bytes(largest, self._parameters.packet_bytes) * wire.BITS_PER_BYTE / self.baud
+        told = self._parameters
+        packet_bytes = told.packet_bytes if told else self.profile.link.packet_bytes
+        line = wire.image_wire_bytes(largest, packet_bytes) * wire.BITS_PER_BYTE / self.baud
         return line * _BUDGET + self.profile.timeouts.packet_idle_ms / 1000
 
 

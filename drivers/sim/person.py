@@ -62,7 +62,9 @@ class Placed:
 class Painter(Protocol):
     """Draws fingers on a platen; the world's own by default, a cheap one in driver tests."""
 
-    def __call__(self, seed: int, positions: Sequence[int], kind: str, platen: Platen, touch: Touch) -> Placed: ...
+    def __call__(
+        self, seed: int, positions: Sequence[int], kind: str, platen: Platen, touch: Touch
+    ) -> Placed: ...
 
 
 def paint(seed: int, positions: Sequence[int], kind: str, platen: Platen, touch: Touch) -> Placed:
@@ -80,11 +82,13 @@ _TOUCH_FIELDS = frozenset(field.name for field in fields(Touch))
 class Person:
     """Someone with ten fingers, unless the script says otherwise. finger: put down where no lamp is lit."""
 
-    def __init__(self, seed: int, script: Path | None = None, painter: Painter = paint, finger: int = 2) -> None:
+    def __init__(
+        self, seed: int, script: Path | None = None, painter: Painter = paint, finger: int = 2
+    ) -> None:
         self.seed = seed
         self.finger = finger
         self._script_path = script
-        self._painter = painter
+        self.painter = painter
         self._seen: Counter[tuple[str, tuple[int, ...]]] = Counter()
 
     def place(self, kind: str, lamps: Sequence[int], width: int, height: int, ppi: int) -> Placed | None:
@@ -101,7 +105,7 @@ class Person:
             return None
         seed = self.seed if deviation.other_person is None else deviation.other_person
         touch = self._touch(deviation, (self.seed, kind, wanted, nth))
-        return self._painter(seed, positions, kind, Platen(width, height, ppi), touch)
+        return self.painter(seed, positions, kind, Platen(width, height, ppi), touch)
 
     def script(self) -> Script:
         """The script as it stands now; an absent file is an empty script. Raises ScriptError."""

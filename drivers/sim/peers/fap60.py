@@ -11,9 +11,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.links.memory import MemoryLink
+from drivers.models.fap60 import Fap60Reader
 from drivers.sim import tty
+from drivers.sim.clock import VirtualClock
+from drivers.sim.faults import Fault, FaultyLink
 from drivers.sim.outbox import Outbox
 from drivers.sim.person import Person, Placed, ScriptError
+from drivers.sim.rig import Rig, watched
 from drivers.wires import fap60 as wire
 from drivers.wires.fap60 import Ack, Finger, Identity, Message, Picture, Status, Type, WireError
 from firmware_profiles.profile import Profile, load
@@ -224,6 +229,21 @@ def settling(small: NDArray[np.uint8], kind: str, share: float) -> NDArray[np.ui
         return shown
     ink = (255 - small).astype(np.uint16) * round(256 * share) // 256
     return (255 - ink).astype(np.uint8)
+
+
+def rig(person: Person, fault: Fault | None = None, speed: float = 1.0) -> Rig:
+    """Driver and device in one process, in virtual time."""
+    clock, profile = VirtualClock(), load("fap60-simulated")
+    cable = MemoryLink(Fap60Device(person, profile, speed), clock)
+    link = cable if fault is None else FaultyLink(cable, fault, clock)
+    return Rig(
+        reader=Fap60Reader(profile, link, clock),
+        clock=clock,
+        placed=watched(person),
+        delivered=lambda pixels: pixels,
+        unplug=lambda: setattr(cable, "unplugged", True),
+        fired=lambda: isinstance(link, FaultyLink) and link.fired,
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -15,11 +15,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.clock import Clock
-from drivers.links.usb import bus_error
+from drivers.clock import Clock, SystemClock
+from drivers.links.usb import UsbLink, bus_error
+from drivers.models.uru4500 import Uru4500Reader
+from drivers.sim.faults import Fault, FaultyUsb
 from drivers.sim.person import Person, ScriptError
+from drivers.sim.rig import Rig, watched
+from drivers.sim.usb_bus import SimBus
 from drivers.wires.uru4000 import CHANGE_KEY, KEEP_KEY, NOT_IN_DATA, SCRAMBLED, WIDTH, Header
-from firmware_profiles.profile import Profile
+from firmware_profiles.profile import Profile, load
 
 HEIGHT = 290
 FIRST_KEY = 5
@@ -46,8 +50,7 @@ _INTERRUPT, _BULK = 0x81, 0x82
 
 
 class Uru4500Device:
-    """One reader (usb_bus.UsbFunction). speed divides the person's delays; low_power, faulty: how it wakes up;
-    auth_key: 16 bytes to demand the 045e:00ca challenge and response, None for none."""
+    """One reader (usb_bus.UsbFunction). speed divides the person's and the scanner's delays."""
 
     def __init__(self, person: Person, profile: Profile, clock: Clock, speed: float = 1.0) -> None:
         self.device, self.configuration = _DEVICE, _CONFIGURATION
@@ -171,6 +174,35 @@ def image_block(pixels: NDArray[np.uint8]) -> bytes:
         if not flags & KEEP_KEY:
             at += count
     return header.pack() + b"".join(pieces)
+
+
+def as_delivered(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What a driver can make of a block at best: one line repeated, the last pixel of a scrambled run lost."""
+    raw = 255 - np.rot90(pixels, 2)
+    line = 0
+    for flags, lines in BLOCKS:
+        if flags & NOT_IN_DATA:
+            raw[line : line + lines] = raw[line + lines]
+        elif flags & SCRAMBLED and not flags & KEEP_KEY:
+            raw[line + lines - 1, -1] = 0
+        line += lines
+    return np.rot90(255 - raw, 2)
+
+
+def rig(person: Person, fault: Fault | None = None, speed: float = 50.0) -> Rig:
+    """Driver and device in one process; real time, because USB reads have threads of their own, but fast."""
+    clock, profile = SystemClock(), load("uru4500")
+    device = Uru4500Device(person, profile, clock, speed)
+    faulty = None if fault is None else FaultyUsb(device, fault)
+    bus = SimBus(faulty or device)
+    return Rig(
+        reader=Uru4500Reader(profile, UsbLink(0x05BA, 0x000A, backend=bus), clock),
+        clock=clock,
+        placed=watched(person),
+        delivered=as_delivered,
+        unplug=lambda: setattr(bus, "unplugged", True),
+        fired=lambda: faulty is not None and faulty.fired,
+    )
 
 
 def _scrambled(clear: bytes, stream: bytes) -> bytes:

@@ -11,10 +11,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from drivers.models.zfm import SIMULATED_SYSTEM_ID
+from drivers.links.memory import MemoryLink
+from drivers.models.zfm import SIMULATED_SYSTEM_ID, ZfmReader
 from drivers.sim import tty
+from drivers.sim.clock import VirtualClock
+from drivers.sim.faults import Fault, FaultyLink
 from drivers.sim.outbox import Outbox
 from drivers.sim.person import Person, Placed, ScriptError
+from drivers.sim.rig import Rig, watched
 from drivers.wires import zfm as wire
 from drivers.wires.zfm import Code, Op, Packet, Pid, ProductInfo, SystemParameters
 from firmware_profiles.profile import Profile, load
@@ -192,6 +196,21 @@ def packed(pixels: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> bytes:
     """The top four bits of each pixel, left pixel in the high nibble (manual 4.1.1)."""
     pairs = pixels.reshape(-1, 2)
     return ((pairs[:, 0] & 0xF0) | (pairs[:, 1] >> 4)).tobytes()
+
+
+def rig(person: Person, fault: Fault | None = None, profile: str = "zfm20", baud: int = 57600) -> Rig:
+    """Driver and device in one process, in virtual time, the wire paced at `baud` bits per second."""
+    clock, model = VirtualClock(), load(profile)
+    cable = MemoryLink(ZfmDevice(person, model, baud), clock)
+    link = cable if fault is None else FaultyLink(cable, fault, clock)
+    return Rig(
+        reader=ZfmReader(model, link, clock),
+        clock=clock,
+        placed=watched(person),
+        delivered=lambda pixels: ((pixels >> 4) * 17).astype(np.uint8),
+        unplug=lambda: setattr(cable, "unplugged", True),
+        fired=lambda: isinstance(link, FaultyLink) and link.fired,
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
