@@ -1,7 +1,8 @@
-"""Minutiae matching: two templates → a score."""
+"""Minutiae matching: two templates → a score; a new impression → does it belong to the finger it is said to be."""
 
 from __future__ import annotations
 
-from station.matching.matcher import Comparison, compare, match
+from station.matching.matcher import SAME, Comparison, compare, match
+from station.matching.sequence import SequenceFinding, wrong_finger
 
-__all__ = ["Comparison", "compare", "match"]
+__all__ = ["SAME", "Comparison", "SequenceFinding", "compare", "match", "wrong_finger"]

@@ -11,6 +11,10 @@ from station.matching import alignment, consistency
 from station.matching.descriptors import prepare, similarity
 
 
+SAME = 40.0
+"""score from which two impressions are very likely of one finger (measured false match rate: docs/imaging.md)."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """score: see `match`; matched: minutiae that coincide; common: minutiae of either in the common area;

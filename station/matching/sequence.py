@@ -10,10 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from station.friction_ridge import FGP, MinutiaTemplate
-from station.matching.matcher import match
+from station.matching.matcher import SAME, match
 
-SAME = 40.0
-"""score from which two impressions are very likely of one finger (measured false match rate: docs/imaging.md)."""
 CLEARLY = 1.5
 """times the score with its own roll that another finger must reach before the own one is doubted."""
 ENOUGH = 15

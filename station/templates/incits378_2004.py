@@ -45,9 +45,6 @@ def decode(data: bytes) -> tuple[MinutiaTemplate, ViewHeader]:
     template, (fgp, imp, quality), extended = rec.read_view(cursor, width, height, ANGLE_UNIT)
     for _ in range(views - 1):
         rec.read_view(cursor, width, height, ANGLE_UNIT)
-    if cursor.left:
-        raise rec.bad("bad_length", f"{cursor.left} bytes follow the last view")
-    header = ViewHeader(
-        fgp, imp, quality, width, height, (across, downwards), device, views, owner, product, extended
-    )
+    seen = (fgp, imp, quality, width, height, (across, downwards), device, views, owner, product, extended)
+    header = ViewHeader(*seen, trailing=cursor.take(cursor.left))
     return rec.with_ppi(template, rec.ppi_of(header.ppcm)), header

@@ -29,7 +29,7 @@ class ViewHeader:
     """What a record says beside the minutiae. fgp: 0 to 10, 0 = unknown; imp: impression type; quality: 0 to 100;
     width, height: px; ppcm: pixels per centimetre across and down; device: capture equipment id; views: finger
     views in the record (the first is decoded); owner, product: CBEFF ids (378 only, else 0); extended: bytes of
-    extended data of the view, kept as they are."""
+    extended data of the view, kept as they are; trailing: bytes after the last view, which NIST's own sample has."""
 
     fgp: int
     imp: int
@@ -42,6 +42,7 @@ class ViewHeader:
     owner: int = 0
     product: int = 0
     extended: bytes = b""
+    trailing: bytes = b""
 
 
 def bad(code: str, message: str) -> TemplateError:
