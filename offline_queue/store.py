@@ -100,7 +100,8 @@ class Queue(Lookup):
                 f"{free // MIB} MiB free, {self._limits.reserve_bytes // MIB} MiB are kept in reserve",
                 "free space on the station's disk; what waits is still sent",
             )
-        waiting = sum(self.counts().get(state, 0) for state in OPEN)
+        with self.database.read() as tables:  # only what is open: entries in custody may be very many
+            waiting = tables.submission.select().where(tables.submission.state.in_(OPEN)).count()
         if waiting >= self._limits.open_entries:
             raise QueueFull(
                 "queue.full", f"{waiting} submissions wait", "restore the connection to the gateway"
