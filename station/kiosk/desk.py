@@ -276,7 +276,7 @@ class Desk:
         outcome = capture.examine(
             frame,
             step,
-            self._templates(booking),
+            self._templates(booking, step.fgp),
             self.tools,
             self.rules.capture,
             officer=officer.id,
@@ -289,13 +289,14 @@ class Desk:
         self.live.show("result", booking_id, int(step.fgp), frame)
         return attempt
 
-    def _templates(self, booking: Booking) -> Templates:
-        """Templates of the accepted rolls (and single plain fingers), for the sequence check."""
+    def _templates(self, booking: Booking, taking: FGP) -> Templates:
+        """Templates of the accepted single fingers, for the sequence check; not the one that is being replaced,
+        which may be the wrong finger of the two."""
         done = booking.accepted
         found: dict[FGP, list[MinutiaTemplate]] = {}
         for fgp, attempt in done.items():
             fingers = booking_plan.fingers_of(fgp)
-            if len(fingers) == 1:
+            if len(fingers) == 1 and fgp != taking:
                 found.setdefault(fingers[0], []).append(
                     self.store.taken(booking.id, fgp, attempt.number).template
                 )

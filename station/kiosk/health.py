@@ -3,6 +3,7 @@ few seconds, so that a page that asks often does not load the reader or the disk
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 from collections.abc import Callable, Mapping
@@ -14,12 +15,41 @@ from station.kiosk.counter import Health
 from station.kiosk.outbox import Outbox
 
 KEEP_S = 2.0
+PROBE_S = 10.0
 
 
 class Clock(Protocol):
     """Time that never steps, injected."""
 
     def monotonic(self) -> float: ...
+
+
+class RemoteStatus(Protocol):
+    """What the probe asks of `drivers.remote.RemoteReader`."""
+
+    def status(self) -> dict[str, Any]: ...
+    def open(self) -> None: ...
+
+
+class ReaderProbe:
+    """Status of the reader behind the capture service. A reader nobody has opened yet is opened, at most once in
+    PROBE_S seconds: only then is it known whether it is there and whether it is simulated."""
+
+    def __init__(self, reader: RemoteStatus, clock: Clock) -> None:
+        self._reader = reader
+        self._clock = clock
+        self._tried: float | None = None
+
+    def __call__(self) -> Mapping[str, Any]:
+        status = self._reader.status()
+        now = self._clock.monotonic()
+        unknown = status.get("state") in ("closed", "fault") and not status.get("busy")
+        if unknown and (self._tried is None or now - self._tried > PROBE_S):
+            self._tried = now
+            with contextlib.suppress(DriverError):  # the service keeps it as its last error
+                self._reader.open()
+            status = self._reader.status()
+        return status
 
 
 class StatusBar:
@@ -71,7 +101,7 @@ class StatusBar:
             return Health("reader", False, "✕", "Reader gone", error.advice or "check the cable")
         self._reader_simulated = bool(status.get("simulated")) or self._reader_simulated
         last = status.get("last_error")
-        if status.get("state") == "fault" and last:
+        if status.get("state") in ("fault", "closed") and last:
             return Health(
                 "reader", False, "✕", "Reader fault", str(last.get("advice") or last.get("message"))
             )

@@ -105,7 +105,8 @@ def _spoken(step: Step) -> str:
         names = [LABELS[finger].split(" ", 1)[1] for finger in step.fingers]
         hand = LABELS[step.fingers[0]].split(" ", 1)[0].lower()
         return f"{hand} {' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)}"
-    return step.label.lower().removesuffix(", plain")
+    name = step.label.lower().removesuffix(", plain")
+    return name if step.kind == "slap" or name.endswith("thumb") else f"{name} finger"
 
 
 def _shapes(booking: Booking, step: Step | None) -> list[hands.FingerShape]:

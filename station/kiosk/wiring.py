@@ -18,7 +18,7 @@ from station.booking_store import BookingStore
 from station.capture import CaptureRules, Instruments
 from station.kiosk.counter import Counter
 from station.kiosk.desk import Desk, DeskRules
-from station.kiosk.health import StatusBar
+from station.kiosk.health import ReaderProbe, StatusBar
 from station.kiosk.outbox import Outbox
 from station.kiosk.sessions import Sessions
 from station.settings import Settings
@@ -59,7 +59,7 @@ def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
     )
     outbox = Outbox(queue, responses.read, responses.plain)
     bar = StatusBar(
-        reader_status=reader.status,
+        reader_status=ReaderProbe(RemoteReader(settings.reader.socket, clock), clock),
         outbox=outbox,
         folder=settings.booking.database.parent,
         reserve_bytes=settings.queue.reserve_mib << 20,

@@ -139,3 +139,13 @@ def test_the_api_edits_the_person_too(client, station):
     booking = station.desk.new_booking(station.officer, SUBJECT)
     answer = client.put(f"/api/v1/bookings/{booking.id}/subject", json={**SUBJECT, "OCA": "18"})
     assert answer.json()["subject"]["OCA"] == "18"
+
+
+def test_the_finger_taken_wrongly_before_can_be_the_one_that_is_retaken(station):
+    """Right index was taken with the middle finger: the alarm comes at the middle, the index is what is retaken."""
+    booking = station.desk.new_booking(station.officer, SUBJECT)
+    station.reader.script = [coded([3]), coded([3]), coded([2]), coded([3])]
+    results = [
+        station.desk.capture(booking.id, FGP(fgp), station.officer).finding is None for fgp in (2, 3, 2, 3)
+    ]
+    assert results == [True, False, True, True]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.errors import LinkError
-from station.kiosk.health import KEEP_S, StatusBar
+from station.kiosk.health import KEEP_S, PROBE_S, ReaderProbe, StatusBar
 from station.kiosk.outbox import Outbox
 from tests.unit.kiosk.fakes import FakeClock, FakeEntry, FakeQueue
 
@@ -110,3 +110,51 @@ def test_there_is_no_band_when_nothing_is_simulated(tmp_path):
     bench = Bench(tmp_path, gateway="production")
     bench.status = {"state": "idle", "simulated": False, "last_error": None}
     assert bench.bar.band() == ""
+
+
+class FakeRemote:
+    """A capture service with a reader that is there or not."""
+
+    def __init__(self):
+        self.state, self.busy, self.opened, self.error = "closed", False, 0, None
+
+    def status(self):
+        return {
+            "state": self.state,
+            "busy": self.busy,
+            "simulated": self.state == "idle" or None,
+            "last_error": None,
+        }
+
+    def open(self):
+        self.opened += 1
+        if self.error:
+            raise self.error
+        self.state = "idle"
+
+
+def test_a_reader_nobody_has_opened_is_opened_once_to_learn_who_it_is():
+    remote, clock = FakeRemote(), FakeClock()
+    probe = ReaderProbe(remote, clock)
+    assert probe()["simulated"] is True
+    assert probe()["state"] == "idle"
+    assert remote.opened == 1
+
+
+def test_a_reader_that_is_not_there_is_tried_again_only_after_a_while():
+    remote, clock = FakeRemote(), FakeClock()
+    remote.error = LinkError("link.not_found", "no device")
+    probe = ReaderProbe(remote, clock)
+    for _ in range(3):
+        assert probe()["state"] == "closed"
+    assert remote.opened == 1
+    clock.forward(PROBE_S + 1)
+    remote.error = None
+    assert probe()["state"] == "idle"
+
+
+def test_a_reader_in_a_capture_is_left_alone():
+    remote = FakeRemote()
+    remote.state, remote.busy = "fault", True
+    ReaderProbe(remote, FakeClock())()
+    assert remote.opened == 0
