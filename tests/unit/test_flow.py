@@ -1,0 +1,181 @@
+"""The whole line: a complete booking becomes one signed entry, once; everything else becomes a typed error."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from drivers.reader import CaptureKind, Frame, ReaderInfo
+from offline_queue import cms
+from offline_queue.signers import load_signer
+from offline_queue.store import Queue
+from offline_queue.vault import Vault
+from station import booking as bookings
+from station import flow
+from station.booking import Booking, Segment
+from station.booking_store import BookingStore, Taken
+from station.capture import CaptureOutcome
+from station.clock import SystemClock
+from station.errors import BookingError, PolicyError, RecordError
+from station.friction_ridge import AMP, FGP, Impression, MinutiaTemplate, QualityReport
+from station.records.decode import decode
+from station.settings import Settings, parse_settings
+from station.sim.pki import PkiPaths, make_pki
+from tests.unit.test_settings import GOOD
+
+NOW = dt.datetime.now(dt.UTC)
+SUBJECT: dict[str, Any] = {
+    "NAM": "SYNTHETIC,PERSON ONE",
+    "DOB": "19850704",
+    "SEX": "X",
+    "RAC": "U",
+    "POB": "XX",
+    "HGT": "508",
+    "WGT": "165",
+    "EYE": "XXX",
+    "HAI": "XXX",
+    "DOA": NOW.astimezone().strftime("%Y%m%d"),
+    "ASL": "SIMULATED OFFENSE",
+}
+SIMULATED = ReaderInfo(
+    "sim",
+    "fap60",
+    "fap60-simulated",
+    "SIMULATED",
+    "FAP 60",
+    "SIM-1",
+    "1",
+    500,
+    frozenset(CaptureKind),
+    "none",
+    60,
+    True,
+)
+NOTHING = np.zeros(0, np.float32)
+EMPTY = MinutiaTemplate(96, 96, 500, NOTHING, NOTHING, NOTHING, np.zeros(0, np.uint8), np.zeros(0, np.uint8))
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> PkiPaths:
+    return make_pki(tmp_path / "pki", SystemClock())
+
+
+@pytest.fixture
+def line(tmp_path: Path, pki: PkiPaths) -> Iterator[flow.Line]:
+    settings = parse_settings(GOOD, tmp_path / "station.toml")
+    vault = Vault.load(pki.station_vault_key)
+    store = BookingStore.open(tmp_path / "bookings.db", vault)
+    queue = Queue.open(tmp_path / "queue.db", vault, SystemClock(), station_id=settings.station.id)
+    yield flow.Line(settings, store, queue, lambda: load_signer(pki.signing_uri), SystemClock())
+    queue.close()
+    store.close()
+
+
+def _taken(booking: Booking, fgp: FGP, reader: ReaderInfo, ppi: int = 500) -> tuple[Booking, Taken]:
+    """One accepted impression of 96 × 96 pixels that belong to this position and booking alone."""
+    step = booking.step(fgp)
+    pixels = np.random.default_rng([int(fgp), len(booking.id)]).integers(0, 255, (96, 96), np.uint8)
+    frame = Frame(pixels, ppi, reader, 1.0, NOW, True, True, int(fgp))
+    impression = Impression(frame, fgp, step.imp, "avery", 1)
+    report = QualityReport(80, "test")
+    segments = tuple(Segment(finger, (n * 20, 0, 18, 40), 0.0) for n, finger in enumerate(step.fingers))
+    outcome = CaptureOutcome("accepted", impression, EMPTY, report, (), None, segments)
+    return bookings.with_attempt(booking, outcome.attempt(), NOW), Taken(impression, EMPTY, report)
+
+
+def _complete(line: flow.Line, booking_id: str, reader: ReaderInfo = SIMULATED, ppi: int = 500) -> Booking:
+    booking = Booking(booking_id, "CAR", "tenprint", SUBJECT, "avery", NOW, NOW)
+    booking = bookings.with_missing(booking, {FGP.LEFT_RING: AMP.AMPUTATED}, NOW)
+    for step in booking.steps:
+        if not step.skipped:
+            booking, taken = _taken(booking, step.fgp, reader, ppi)
+            line.store.save(booking, taken)
+    return booking
+
+
+def test_a_complete_booking_is_one_signed_entry(line: flow.Line, pki: PkiPaths) -> None:
+    ticket = flow.submit_booking(line, _complete(line, "b-1"))
+    txn = decode(line.queue.payload(ticket.submission_id))
+    assert (txn.tot, txn.tcn, ticket.submission_id) == ("CAR", ticket.tcn, "b-1")
+    assert [record.text(13) for record in txn.of_type(14)] == [*"12345678", "10", "13", "14", "11", "12"]
+    assert txn.of_type(2)[0].rows(84) == (("09", "XX"),)
+    assert txn.of_type(2)[0].text(73) == line.settings.station.ori
+    manifest, signature = line.queue.manifest("b-1"), line.queue.signature("b-1")
+    cms.verify_detached(manifest, signature, [pki.station_ca.read_bytes()], SystemClock().utcnow())
+
+
+def test_submitting_twice_gives_the_same_ticket_and_one_entry(line: flow.Line) -> None:
+    booking = _complete(line, "b-1")
+    assert flow.submit_booking(line, booking) == flow.submit_booking(line, booking)
+    assert len(line.queue.entries()) == 1
+
+
+def test_an_incomplete_booking_is_refused(line: flow.Line) -> None:
+    booking = Booking("b-2", "CAR", "tenprint", SUBJECT, "avery", NOW, NOW)
+    with pytest.raises(BookingError) as caught:
+        flow.submit_booking(line, booking)
+    assert caught.value.code == "booking.incomplete"
+    assert line.queue.entries() == []
+
+
+def _settings(line: flow.Line, kind: str) -> Settings:
+    return msgspec.structs.replace(
+        line.settings, gateway=msgspec.structs.replace(line.settings.gateway, kind=kind)
+    )
+
+
+def test_simulated_prints_never_go_to_a_production_gateway(line: flow.Line) -> None:
+    booking = _complete(line, "b-1")
+    with pytest.raises(PolicyError, match="simulated"):
+        flow.submit_booking(replace(line, settings=_settings(line, "production")), booking)
+    assert line.queue.entries() == []
+
+
+def test_one_uncertified_print_stops_a_production_submission(line: flow.Line) -> None:
+    real = replace(SIMULATED, simulated=False, make="Make")
+    booking = _complete(line, "b-1", real)
+    with pytest.raises(PolicyError, match="not listed"):
+        flow.submit_booking(replace(line, settings=_settings(line, "production")), booking)
+
+
+def test_a_print_that_is_not_500_ppi_is_refused(line: flow.Line) -> None:
+    with pytest.raises(RecordError) as caught:
+        flow.submit_booking(line, _complete(line, "b-1", ppi=381))
+    assert caught.value.code == "record.ppi"
+
+
+def test_a_separator_in_a_value_queues_nothing(line: flow.Line) -> None:
+    booking = replace(_complete(line, "b-1"), subject={**SUBJECT, "OCA": "A\x1dB"})
+    with pytest.raises(RecordError) as caught:
+        flow.submit_booking(line, booking)
+    assert caught.value.code == "record.separator_in_value"
+    assert line.queue.entries() == []
+
+
+def test_what_the_bureau_would_refuse_is_not_queued(line: flow.Line) -> None:
+    booking = replace(_complete(line, "b-1"), subject={**SUBJECT, "SEX": "Q"})
+    with pytest.raises(RecordError, match=r"2\.024") as caught:
+        flow.submit_booking(line, booking)
+    assert caught.value.code == "record.invalid"
+    assert line.queue.entries() == []
+
+
+def test_a_type_without_a_builder_is_refused(line: flow.Line) -> None:
+    booking = replace(_complete(line, "b-1"), tot="CNA")
+    with pytest.raises(RecordError) as caught:
+        flow.submit_booking(line, booking)
+    assert caught.value.code == "record.unknown_tot"
+
+
+def test_a_control_number_is_one_to_a_booking_and_fits_the_field() -> None:
+    one = flow.control_number("SIM-STATION-01", "b-0123456789abcdef")
+    assert one == "SIM-STATION-01-B0123456789ABCDEF"
+    assert 10 <= len(flow.control_number("S" * 20, "b-0123456789abcdef")) <= 40
+    assert one != flow.control_number("SIM-STATION-01", "b-0123456789abcdee")
