@@ -197,8 +197,9 @@ def _segment(pixels: np.ndarray, ppi: int, count: int) -> tuple[Box, ...]:
 
 
 def _wrong_finger(candidate, fgp, taken):
-    shown = [FGP(int(value)) for value in candidate.angle]
-    other = next((finger for finger in shown if finger != fgp and finger in taken), None)
+    shown = set(candidate.angle)
+    agreeing = [at for at, templates in taken.items() if any(shown & set(one.angle) for one in templates)]
+    other = next((at for at in agreeing if at != fgp), None) if fgp not in agreeing else None
     if other is None:
         return None
     return FakeSequenceFinding(
