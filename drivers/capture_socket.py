@@ -131,7 +131,9 @@ def receive(sock: socket.socket, kind: type[Message]) -> tuple[Message, bytes] |
     try:
         return msgspec.msgpack.decode(header, type=kind), body
     except msgspec.MsgspecError as error:
-        raise link_error("link.io", f"not a message of this release on the capture socket: {error}") from error
+        raise link_error(
+            "link.io", f"not a message of this release on the capture socket: {error}"
+        ) from error
 
 
 def _exactly(sock: socket.socket, size: int, *, may_end: bool = False) -> bytes:

@@ -303,6 +303,9 @@ class BaseReader(ABC):
             if pixels is not None:
                 return pixels
             self._step(Event.NOTHING_TAKEN)
+            if self.clock.monotonic() >= deadline:
+                code = "capture.no_finger"
+                raise CaptureRetry(code, f"no picture within {request.finger_s:.1f} s", _ADVICE[code])
 
     def _wait(self, until: Callable[[float], bool], seconds: float, check: Check, code: str) -> None:
         """Call until(slice) again and again; raises CaptureRetry code when the deadline passes."""

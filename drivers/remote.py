@@ -162,5 +162,3 @@ def _service_error(code: str, message: str) -> LinkError:
 
 def _not_open(message: str) -> ReaderFault:
     return ReaderFault("reader.not_open", message, "Open the reader; after a fault it must be opened anew.")
-
-

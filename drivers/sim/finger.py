@@ -54,6 +54,8 @@ _MASTER_SHAPE = (560, 400)
 _MASTER_ORIGIN = (200.0, 214.0)
 _SKIN_MM = 0.55
 """Size of the smooth wandering of the skin, mm: it makes the ridge period vary by about a tenth."""
+_WOBBLE = ((0.11, (6.0, 13.0)), (0.15, (16.0, 40.0)))
+"""Irregularity of the ridge flow: standard deviation (radians) and wavelengths (mm) of the small and the large."""
 _PORE_MM = 0.52
 """Mean distance of pores, mm (about 2 to the millimetre of ridge)."""
 _CACHED = 128
@@ -75,10 +77,10 @@ def grow(seed: int, position: int) -> Finger:
     build = _draw_build(rng, (position - 1) % 5)
     flow = draw_flow(rng, pattern)
     pitch = build.period_mm / PERIOD_CELLS
-    wobble = Warp.draw(rng, size=0.10, waves_mm=(7.0, 14.0))
+    wobble = [Warp.draw(rng, size, waves).on_grid(_GROWTH_SHAPE, pitch, _GROWTH_ORIGIN)[0] for size, waves in _WOBBLE]
     rows, columns = np.mgrid[: _GROWTH_SHAPE[0], : _GROWTH_SHAPE[1]]
     z = (columns - _GROWTH_ORIGIN[0]) * pitch - 1j * (rows - _GROWTH_ORIGIN[1]) * pitch
-    theta = orientation(flow, z) + wobble.on_grid(_GROWTH_SHAPE, pitch, _GROWTH_ORIGIN)[0]
+    theta = orientation(flow, z) + wobble[0] + wobble[1]
     signal = grow_ridges(theta, rng)
     skin = Warp.draw(rng, size=_SKIN_MM, waves_mm=(16.0, 32.0))
     found = residues(signal, theta)
@@ -105,7 +107,7 @@ def subject_finger(subject_seed: int, position: int) -> Finger:
 
 def _draw_build(rng: np.random.Generator, digit: int) -> Build:
     size = float(np.clip(rng.normal(1.0, 0.06), 0.87, 1.13))
-    period = 0.46 * (0.6 + 0.4 * size) * (1.05 if digit == 0 else 1.0) * float(rng.uniform(0.94, 1.06))
+    period = 0.46 * (0.6 + 0.4 * size) * (1.05 if digit == 0 else 1.0) * float(rng.uniform(0.91, 1.09))
     width, length = size * _WIDTH_SCALE[digit], size * _LENGTH_SCALE[digit]
     return Build(
         period_mm=period,

@@ -24,10 +24,8 @@ _HARMONICS = 7
 _RIM_HALF = complex(15.0, 19.0)
 """Half axes of the ellipse, mm, on which the orientation is prescribed: just outside a rolled contact."""
 
-_CROWN = 0.55
-"""How much of a core's turn is gathered at its crown: 0 spread evenly (parabolas), 1 all (circles over lines)."""
 _CROWN_MM = 7.0
-"""How far from the core that reaches, mm."""
+"""How far from a core its crown shapes the flow, mm."""
 _LEG_MM = np.linspace(1.5, 6.0, 6)
 """Where below a single core the ridges are asked to run along its legs, mm."""
 _LEG_WEIGHT = 2.5
@@ -51,13 +49,16 @@ _RADIAL = (0.01, 0.33, 0.04, 0.015, 0.005)
 @dataclass(frozen=True)
 class Flow:
     """Singular points (complex mm, y up); the direction of each core's legs (radians); the lean of the finger's
-    arching, -1 to 1."""
+    arching, radians; how steep (radians) and how low its flanks rise; how much of a core's turn is at its crown."""
 
     pattern: Pattern
     cores: tuple[complex, ...]
     legs: tuple[float, ...]
     deltas: tuple[complex, ...]
     lean: float
+    steep: float = 1.15
+    low: float = 1.3
+    crown: float = 0.55
 
 
 def draw_pattern(rng: np.random.Generator, position: int) -> Pattern:
@@ -75,38 +76,53 @@ def draw_pattern(rng: np.random.Generator, position: int) -> Pattern:
 
 
 def draw_flow(rng: np.random.Generator, pattern: Pattern) -> Flow:
-    """Singular points for a pattern class: usual places with usual spread (mm)."""
+    """Singular points for a pattern class and the shape of the flow around them: usual places, usual spread."""
+    cores, legs, deltas = _singular_points(rng, pattern)
+    return Flow(
+        pattern,
+        cores,
+        legs,
+        deltas,
+        lean=float(rng.uniform(-0.18, 0.18)),
+        steep=float(rng.uniform(0.8, 1.35)),
+        low=float(rng.uniform(1.1, 1.7)),
+        crown=float(rng.uniform(0.3, 0.75)),
+    )
+
+
+Points = tuple[complex, ...]
+
+
+def _singular_points(rng: np.random.Generator, pattern: Pattern) -> tuple[Points, tuple[float, ...], Points]:
+    """Cores, the directions of their legs, deltas."""
     side = -1.0 if rng.uniform() < 0.5 else 1.0
-    low = float(rng.uniform(6.5, 9.5))
-    wide = float(rng.uniform(5.5, 8.5))
-    lean = float(rng.uniform(-0.25, 0.25))
+    low, wide = float(rng.uniform(5.0, 10.0)), float(rng.uniform(4.5, 9.0))
     if pattern is Pattern.ARCH:
-        return Flow(pattern, (), (), (), lean)
+        return (), (), ()
     if pattern is Pattern.TENTED_ARCH:
-        core = complex(0.0, float(rng.uniform(-1.5, 0.5)))
-        delta = core - complex(side * float(rng.uniform(0.0, 0.8)), float(rng.uniform(3.0, 5.5)))
-        return Flow(pattern, (core,), (-np.pi / 2,), (delta,), lean)
+        core = complex(0.0, float(rng.uniform(-2.5, 1.0)))
+        delta = core - complex(side * float(rng.uniform(0.0, 1.2)), float(rng.uniform(2.5, 5.5)))
+        return (core,), (-np.pi / 2,), (delta,)
     if pattern in (Pattern.LEFT_LOOP, Pattern.RIGHT_LOOP):
         opens = 1.0 if pattern is Pattern.RIGHT_LOOP else -1.0
-        core = complex(opens * float(rng.uniform(-1.0, 0.5)), float(rng.uniform(-0.5, 1.0)))
-        down = float(rng.uniform(0.8, 1.15))
+        core = complex(opens * float(rng.uniform(-1.5, 1.0)), float(rng.uniform(-1.5, 2.0)))
+        down = float(rng.uniform(0.6, 1.3))
         leg = -down if opens > 0 else down - np.pi
-        return Flow(pattern, (core,), (leg,), (core + complex(-opens * wide, -low),), lean)
-    return _two_cores(rng, pattern, wide, low, side, lean)
+        return (core,), (leg,), (core + complex(-opens * wide, -low),)
+    return _two_cores(rng, pattern, complex(wide, low), side)
 
 
 def _two_cores(
-    rng: np.random.Generator, pattern: Pattern, wide: float, low: float, side: float, lean: float
-) -> Flow:
-    apart, tilt = float(rng.uniform(1.2, 3.2)), float(rng.uniform(-0.4, 0.4))
+    rng: np.random.Generator, pattern: Pattern, delta: complex, side: float
+) -> tuple[Points, tuple[float, ...], Points]:
+    apart, tilt = float(rng.uniform(0.9, 4.2)), float(rng.uniform(-0.7, 0.7))
     if pattern is Pattern.DOUBLE_LOOP:
-        apart, tilt = float(rng.uniform(4.0, 6.5)), side * float(rng.uniform(0.3, 0.8))
+        apart, tilt = float(rng.uniform(3.8, 7.0)), side * float(rng.uniform(0.2, 1.0))
     half = 0.5 * apart * complex(np.sin(tilt), np.cos(tilt))
-    middle = complex(float(rng.uniform(-0.7, 0.7)), float(rng.uniform(-0.8, 0.8)))
-    other = float(rng.uniform(5.5, 8.5)), float(rng.uniform(6.5, 9.5))
-    deltas = (middle + complex(-wide, -low), middle + complex(other[0], -other[1]))
+    middle = complex(float(rng.uniform(-1.2, 1.2)), float(rng.uniform(-1.2, 1.5)))
+    other = complex(float(rng.uniform(4.5, 9.0)), -float(rng.uniform(5.0, 10.0)))
     axis = float(np.angle(half))
-    return Flow(pattern, (middle + half, middle - half), (axis - np.pi, axis), deltas, lean)
+    return (middle + half, middle - half), (axis - np.pi, axis), (middle - delta, middle + other)
 
 
 def orientation(flow: Flow, z: NDArray[np.complex128]) -> NDArray[np.float64]:
@@ -118,7 +134,7 @@ def _singular_part(flow: Flow, z: NDArray[np.complex128]) -> NDArray[np.float64]
     theta = np.zeros(z.shape)
     for core, leg in zip(flow.cores, flow.legs, strict=True):
         around, distance = np.angle(z - core), np.abs(z - core)
-        theta += 0.5 * around - 0.5 * _CROWN * np.sin(around - leg) * np.exp(-((distance / _CROWN_MM) ** 2))
+        theta += 0.5 * around - 0.5 * flow.crown * np.sin(around - leg) * np.exp(-((distance / _CROWN_MM) ** 2))
     for delta in flow.deltas:
         theta -= 0.5 * np.angle(z - delta)
     return theta
@@ -127,8 +143,8 @@ def _singular_part(flow: Flow, z: NDArray[np.complex128]) -> NDArray[np.float64]
 def _rim_target(flow: Flow, phi: NDArray[np.float64]) -> NDArray[np.float64]:
     """Wanted ridge direction where the rim has polar angle phi: along the outline at the tip, across at the joint."""
     lift = np.sin(phi)
-    steep = np.cos(phi) * np.clip((lift + 1.0) / 1.3, 0.0, 1.0) ** 1.5
-    return -1.15 * steep + 0.15 * flow.lean * (1.0 + lift)
+    steep = np.cos(phi) * np.clip((lift + 1.0) / flow.low, 0.0, 1.0) ** 1.5
+    return -flow.steep * steep + flow.lean * (1.0 + 0.5 * lift)
 
 
 def _fit_rim(flow: Flow) -> NDArray[np.float64]:
