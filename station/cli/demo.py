@@ -15,6 +15,7 @@ from station.demo.world import OFFICER, OFFICER_PIN, World
 from station.errors import EnvironmentFault
 from station.progress import Progress
 
+SPEED = 2.0  # the simulated person is brisk, so that the demonstration stays short
 MARK = ".livescan-demo"
 KEPT = (
     "transaction.an2",
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     progress = Progress(steps_total())
     progress.wait("starting reader, gateway, capture, web and sync")
     try:
-        with World(out / "run", args.seed, STORY) as world:
+        with World(out / "run", args.seed, STORY, speed=SPEED) as world:
             progress.say(f"        kiosk at {world.url} while this runs")
             told = tell(world, progress)
             _collect(world, told, out)

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     )
     try:
         whole, audit = queue.check(), queue.verify_audit()
-        found = {
+        found: dict[str, object] = {
             "queue": "whole" if whole.ok else "; ".join(whole.problems),
             "audit": "whole" if audit.ok else audit.reason,
             "counts": queue.counts(),
