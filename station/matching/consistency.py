@@ -69,6 +69,14 @@ def _agreement(first: Prepared, a: Index, second: Prepared, b: Index) -> Matrix:
     return agree.astype(np.float32)
 
 
+def firmness(first: Prepared, a: Index, second: Prepared, b: Index) -> float:
+    """Mean agreement of matched pairs with the other matched pairs near them: 0 to 1; 0 when none is near."""
+    x, y = first.x[a], first.y[a]
+    near = np.hypot(x[:, None] - x, y[:, None] - y) < p.NEARBY
+    np.fill_diagonal(near, False)
+    return float(_agreement(first, a, second, b)[near].mean()) if near.any() else 0.0
+
+
 def _relations(side: Prepared, index: Index) -> tuple[Matrix, Matrix, Matrix]:
     """Distance, direction difference and bearing of every two of the indexed minutiae: [m, m] each."""
     x, y, angle = side.x[index], side.y[index], side.angle[index]
