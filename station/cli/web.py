@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         counter = open_counter(settings, SystemClock(), stack)
         server = make_server(make_app(counter), settings.web.host, settings.web.port)
-        asyncio.run(_serve(server, settings.web.host, settings.web.port))
+        asyncio.run(_serve(server, settings.web.host))
     if not server.started:
         raise EnvironmentFault(
             "environment.port",
@@ -61,9 +61,9 @@ def make_server(app: Starlette, host: str, port: int) -> uvicorn.Server:
     )
 
 
-async def _serve(server: uvicorn.Server, host: str, port: int) -> None:
+async def _serve(server: uvicorn.Server, host: str) -> None:
     """Tell the supervisor when the socket is open, then that we are alive while loop and threads answer."""
-    watch = asyncio.create_task(_watch(server, f"http://{host}:{port}"))
+    watch = asyncio.create_task(_watch(server, host))
     try:
         with contextlib.suppress(SystemExit):  # uvicorn exits when it cannot bind; `run` says why
             await server.serve()
@@ -71,11 +71,12 @@ async def _serve(server: uvicorn.Server, host: str, port: int) -> None:
         watch.cancel()
 
 
-async def _watch(server: uvicorn.Server, url: str) -> None:
+async def _watch(server: uvicorn.Server, host: str) -> None:
     while not server.started:
         await asyncio.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]  # the real one when the settings say 0
     notify("READY=1")
-    print(f"ready {url}", flush=True)
+    print(f"ready http://{host}:{port}", flush=True)
     while True:
         await asyncio.to_thread(notify, "WATCHDOG=1")
         await asyncio.sleep(WATCHDOG_S)

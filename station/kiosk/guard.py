@@ -49,7 +49,6 @@ STATUS_BY_CODE: dict[str, int] = {
     "booking.not_in_plan": 422,
     "booking.reason_unknown": 422,
     "request.too_large": 413,
-    "request.not_found": 404,
 }
 STATUS_BY_AREA: dict[str, int] = {
     "access": 403,

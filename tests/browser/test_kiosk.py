@@ -97,6 +97,7 @@ def test_a_person_is_booked_from_sign_in_to_receipt(screen, station, shots):
     station.reader.script = [coded([1])]
     page.keyboard.press("Space")
     page.wait_for_selector(".notice.alarm")
+    page.wait_for_selector("#overlay .pair.shown")
     assert page.locator("#overlay .pair img").count() == 2
     shots(page, "8-wrong-finger")
     page.keyboard.press("Space")

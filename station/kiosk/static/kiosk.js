@@ -126,3 +126,15 @@ if (threshold) threshold.style.left = `${threshold.dataset.threshold}%`;
 document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id === "panel") document.querySelector("#panel .primary")?.focus({ preventScroll: true });
 });
+
+// A still is shown when its pictures have arrived, or could not be fetched: then their words are shown.
+function showStill(still) {
+  if ([...still.querySelectorAll("img")].every((one) => one.complete)) still.classList.add("shown");
+}
+for (const name of ["load", "error"]) {
+  document.addEventListener(name, (event) => {
+    const still = event.target.closest?.("[data-still]");
+    if (still) showStill(still);
+  }, true);
+}
+document.querySelectorAll("[data-still]").forEach(showStill);
