@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import select
+import termios
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -41,7 +42,11 @@ class SerialLink:
         try:
             self._port = serial.Serial(self.path, self.baud, timeout=0, write_timeout=5.0, exclusive=True)
             self._port.reset_input_buffer()
-        except (OSError, ValueError) as error:  # SerialException is an OSError
+        except (
+            OSError,
+            ValueError,
+            termios.error,
+        ) as error:  # SerialException is an OSError, termios.error is not
             self.close()
             raise self._open_error(error) from error
 
@@ -59,7 +64,7 @@ class SerialLink:
             port.write(data)
         except serial.SerialTimeoutException as error:
             raise link_error("link.timeout", f"{self.path} took no bytes for {timeout_s:g} s") from error
-        except (OSError, TypeError) as error:
+        except (OSError, TypeError, termios.error) as error:
             raise self._gone(error) from error
 
     def read(self, limit: int, timeout_s: float) -> bytes:
@@ -79,14 +84,14 @@ class SerialLink:
     def discard(self) -> None:
         try:
             self._opened().reset_input_buffer()
-        except OSError as error:
+        except (OSError, termios.error) as error:
             raise self._gone(error) from error
 
     def set_baud(self, baud: int) -> None:
         port = self._opened()
         try:
             port.baudrate = baud
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, termios.error) as error:
             raise link_error("link.settings", f"{self.path} refuses {baud} baud: {error}") from error
         self.baud = baud
 
@@ -95,8 +100,8 @@ class SerialLink:
             raise link_error("link.disconnected", f"{self.path} is not open")
         return self._port
 
-    def _open_error(self, error: OSError | ValueError) -> LinkError:
-        number = getattr(error, "errno", None)
+    def _open_error(self, error: Exception) -> LinkError:
+        number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
         code = _CODES.get(number or 0, "link.settings" if isinstance(error, ValueError) else "link.io")
         return link_error(code, f"cannot open {self.path}: {error}")
 

@@ -1,0 +1,113 @@
+"""Readers by name, and what is attached."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import pytest
+
+from drivers import registry
+from drivers.clock import SystemClock, synchronised
+from drivers.errors import LinkError, ReaderFault
+from drivers.links import link_error
+from drivers.links import serial as serial_links
+from drivers.links import usb as usb_links
+from drivers.models.fap60 import Fap60Reader
+from drivers.remote import RemoteReader
+
+CLOCK = SystemClock()
+
+
+def test_the_drivers_are_the_files_of_the_folder() -> None:
+    assert registry.drivers() == ("fap60", "uru4500", "zfm")
+
+
+def test_a_reader_is_made_by_driver_profile_and_address() -> None:
+    reader = registry.make_reader("fap60", "fap60-simulated", "serial:/dev/x", {}, CLOCK)
+    assert isinstance(reader, Fap60Reader)
+
+
+def test_a_unix_address_is_a_remote_reader() -> None:
+    reader = registry.make_reader("any", "", "unix:/run/x.sock", {}, CLOCK)
+    assert isinstance(reader, RemoteReader)
+    assert str(reader.socket_path) == "/run/x.sock"
+
+
+@pytest.mark.parametrize(
+    ("driver", "profile", "options", "code"),
+    [
+        ("nosuch", "", {}, "reader.unknown_driver"),
+        ("../x", "", {}, "reader.unknown_driver"),
+        ("fap60", "nosuch", {}, "reader.profile"),
+        ("fap60", "zfm20", {}, "reader.profile"),
+        ("fap60", "", {"speed": "1"}, "reader.option"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_what_would(
+    driver: str, profile: str, options: dict[str, str], code: str
+) -> None:
+    with pytest.raises(ReaderFault) as caught:
+        registry.make_reader(driver, profile, "serial:/dev/x", options, CLOCK)
+    assert caught.value.code == code
+    assert caught.value.advice
+
+
+def test_opening_an_absent_reader_is_an_error_never_a_simulation() -> None:
+    with pytest.raises(LinkError) as caught:
+        registry.open_reader("fap60", "", "serial:/dev/no-such-tty", {}, CLOCK)
+    assert caught.value.code == "link.not_found"
+
+
+def test_known_usb_readers_are_certain_and_serial_ports_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = [usb_links.Attached("05ba:000a", "1-2", 0x0103), usb_links.Attached("1234:5678", "1-3", 1)]
+    monkeypatch.setattr(usb_links, "attached", lambda: devices)
+    monkeypatch.setattr(serial_links, "attached", lambda: [serial_links.Port("/dev/ttyUSB0", "CP210x")])
+    found = registry.discover()
+    assert [(one.id, one.address, one.certain) for one in found] == [
+        ("uru4500@1-2", "usb:05ba:000a@1-2", True),
+        ("r503@ttyUSB0", "serial:/dev/ttyUSB0", False),
+        ("zfm20@ttyUSB0", "serial:/dev/ttyUSB0", False),
+    ]
+
+
+def test_a_machine_without_usb_still_lists_serial_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> Any:
+        raise link_error("link.no_backend", "x")
+
+    monkeypatch.setattr(usb_links, "attached", none)
+    monkeypatch.setattr(serial_links, "attached", list)
+    assert registry.discover() == []
+
+
+def test_a_missing_library_breaks_only_its_own_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without_usb(name: str, *rest: Any) -> Any:
+        if name == "drivers.models.uru4500":
+            raise ImportError("no pyusb")
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_usb)
+    assert registry.make_reader("fap60", "", "serial:/dev/x", {}, CLOCK)
+
+
+def test_the_clock_knows_whether_it_is_synchronised(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ctypes
+
+    class Libc:
+        def __init__(self, answer: int) -> None:
+            self.adjtimex = lambda _: answer
+
+    for answer, expected in ((0, True), (5, False), (-1, False)):
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, use_errno, answer=answer: Libc(answer))
+        assert synchronised() is expected
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, use_errno: object())
+    assert synchronised() is False
+
+
+def test_the_system_clock_tells_aware_time_and_sleeps_no_negative_time() -> None:
+    assert CLOCK.utcnow().utcoffset() is not None
+    before = CLOCK.monotonic()
+    CLOCK.sleep(-1.0)
+    assert CLOCK.monotonic() >= before
