@@ -39,7 +39,7 @@ PLANS: dict[str, tuple[tuple[FGP, tuple[IMP, CaptureKind]], ...]] = {
 }
 """Plan name → positions in the order they are taken, each with its impression type and kind of contact."""
 
-PLAN_OF_TOT: dict[str, str] = {"CAR": "tenprint", "CNA": "tenprint", "CPNU": "tenprint"}
+PLAN_OF_TOT: dict[str, str] = {"CAR": "tenprint"}
 """The plan a type of transaction asks for, when the officer names none."""
 
 LABELS: dict[FGP, str] = {

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from drivers.remote import RemoteReader
 from offline_queue.signers import Signer, load_signer
-from offline_queue.store import Queue
+from offline_queue.store import Limits, Queue
 from offline_queue.vault import Vault
 from station import flow, responses
 from station.access import Access
@@ -37,43 +37,47 @@ def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
     vault = Vault.load(settings.queue.station_key)
     store = BookingStore.open(settings.booking.database, vault)
     stack.callback(store.close)
-    queue = Queue.open(settings.queue.database, vault, clock, station_id=settings.station.id)
+    limits = Limits(reserve_bytes=settings.queue.reserve_mib << 20)
+    queue = Queue.open(settings.queue.database, vault, clock, station_id=settings.station.id, limits=limits)
     stack.callback(queue.close)
-    tries = settings.booking.database.with_suffix(".tries.db")
-    access = Access.load(settings.access.officers, tries, clock)
-    stack.callback(access.close)
-    reader = RemoteReader(settings.reader.socket, clock)
-    line = flow.Line(settings, store, queue, _signer(settings), clock)
-    desk = Desk(
-        rules=DeskRules(
-            settings.gateway.kind,
-            CaptureRules(settings.booking.quality_threshold),
-            settings.booking.max_attempts,
-        ),
-        store=store,
-        access=access,
-        reader=reader,
-        submit=lambda booking: flow.submit_booking(line, booking),
-        tools=Instruments.shipped(),
-        clock=clock,
-    )
     outbox = Outbox(queue, responses.read, responses.plain)
-    bar = StatusBar(
-        reader_status=ReaderProbe(RemoteReader(settings.reader.socket, clock), clock),
-        outbox=outbox,
-        folder=settings.booking.database.parent,
-        reserve_bytes=settings.queue.reserve_mib << 20,
-        gateway=settings.gateway.kind,
-        clock=clock,
-    )
+    bar = _status_bar(settings, outbox, clock)
     return Counter(
-        desk=desk,
+        desk=_desk(settings, store, queue, clock, stack),
         outbox=outbox,
         sessions=Sessions(settings.web.session_idle_s, clock),
         health=bar.lines,
         simulated=bar.band,
         station=settings.station.id,
         agency=settings.station.agency,
+    )
+
+
+def _desk(settings: Settings, store: BookingStore, queue: Queue, clock: Clock, stack: ExitStack) -> Desk:
+    tries = settings.booking.database.with_suffix(".tries.db")
+    access = Access.load(settings.access.officers, tries, clock)
+    stack.callback(access.close)
+    line = flow.Line(settings, store, queue, _signer(settings), clock)
+    rules = CaptureRules(settings.booking.quality_threshold)
+    return Desk(
+        rules=DeskRules(settings.gateway.kind, rules, settings.booking.max_attempts),
+        store=store,
+        access=access,
+        reader=RemoteReader(settings.reader.socket, clock),
+        submit=lambda booking: flow.submit_booking(line, booking),
+        tools=Instruments.shipped(),
+        clock=clock,
+    )
+
+
+def _status_bar(settings: Settings, outbox: Outbox, clock: Clock) -> StatusBar:
+    return StatusBar(
+        reader_status=ReaderProbe(RemoteReader(settings.reader.socket, clock), clock),
+        outbox=outbox,
+        folder=settings.booking.database.parent,
+        reserve_bytes=settings.queue.reserve_mib << 20,
+        gateway=settings.gateway.kind,
+        clock=clock,
     )
 
 
