@@ -139,10 +139,11 @@ def _submit(officer: Officer, progress: Progress, told: Told, world: World, inte
     ticket = officer.submit(told.booking_id)
     told.tcn = ticket["tcn"]
     progress.step(f"submitted: control number {told.tcn}, signed and in the offline queue")
-    _wait(progress, "a try over the cut network", lambda: bool(_entry(officer, told)["last_error"]))
-    entry = _entry(officer, told)
-    told.events.append(f"queued while the network is cut: {entry['last_error']}")
-    progress.say(f"        ✂ not sent: {entry['last_error']}; kept in the queue")
+    tried = ("last_error", "receipt_at")
+    _wait(progress, "a try over the cut network", lambda: any(_entry(officer, told)[key] for key in tried))
+    if error := _entry(officer, told)["last_error"]:
+        told.events.append(f"queued while the network is cut: {error}")
+        progress.say(f"        ✂ not sent: {error}; kept in the queue")
 
 
 def _drain(officer: Officer, progress: Progress, told: Told, world: World, interfere: Interfere) -> None:
