@@ -66,7 +66,6 @@ class Timeouts(_Part, frozen=True):
     image_ms: int
     finger_s: float = 30.0
     retries: int = 2
-    backoff_ms: int = 100
 
 
 class Geometry(_Part, frozen=True):

@@ -22,7 +22,8 @@ OPTIONS = ("password", "baud")
 
 SIMULATED_SYSTEM_ID = 0x5349  # "SI": what our peer answers where the module has no serial number to say it in
 _PROBE_S = 0.3  # answer to VfyPwd: 12 bytes at 9600 baud take 13 ms, the module's own delay is unspecified
-_QUIET_S = 0.003
+_QUIET_S = 0.003  # before a command: an acknowledge that came late or twice
+_SETTLE_S = 0.05  # after damage or a cancel: adapters hold bytes back for up to 16 ms
 _POLL_S = 0.05
 _BUDGET = 1.5  # of the pure line time of an image
 _FLAT = 2  # grey levels: an image with no more contrast than this was taken of the empty platen
@@ -83,8 +84,9 @@ class ZfmReader(BaseReader):
     def _close(self) -> None:
         self.link.close()
 
-    def _arm(self, request: CaptureRequest) -> None:
-        """The module needs no arming: it is polled."""
+    def _arm(self, request: CaptureRequest) -> None:  # noqa: ARG002  no lamps, one kind
+        """The module needs no arming: it is polled. An image cut off by a cancel may still be coming in."""
+        self._await_quiet(_SETTLE_S)
 
     def _disarm(self) -> None:
         """Nothing runs in the module between commands."""
@@ -183,12 +185,12 @@ class ZfmReader(BaseReader):
                 why = f"{answer.hex()} ({wire.CODE_TEXT.get(answer[0], 'unknown code')})"
             except _Damage as damage:
                 why = str(damage)
-                self.clock.sleep(self.profile.timeouts.backoff_ms / 1000)
+                self._await_quiet(_SETTLE_S)
         raise _fault("reader.no_answer", f"no good answer to {op.name}: {why}")
 
     def _exchange(self, op: Op, parameters: bytes, wait_s: float) -> bytes:
         """One command and its acknowledge's payload, at least one byte. Raises _Damage."""
-        self._await_quiet(lambda: None)
+        self._await_quiet(_QUIET_S)
         packet = Packet(Pid.COMMAND, bytes((op,)) + parameters, self.profile.link.address)
         self.link.write(wire.pack(packet), wait_s)
         for answer in self._packets(wait_s, wait_s):
@@ -196,11 +198,11 @@ class ZfmReader(BaseReader):
                 return answer.payload
         raise _Damage("no acknowledge")  # pragma: no cover  _packets ends only by raising
 
-    def _await_quiet(self, check: Check) -> None:
+    def _await_quiet(self, quiet_s: float, check: Check = lambda: None) -> None:
         """Acknowledges carry no number: one that is late or doubled must not answer the next command. After damage the
         module still sends the rest of its image."""
         deadline = self.clock.monotonic() + self._image_s()
-        while self.clock.monotonic() < deadline and self._read(_QUIET_S):
+        while self.clock.monotonic() < deadline and self._read(quiet_s):
             check()
         self._parser.reset()
 
@@ -238,6 +240,7 @@ class ZfmReader(BaseReader):
                 data = self._upload(check)
             except _Damage as damage:
                 why = str(damage)
+                self._await_quiet(_SETTLE_S, check)
                 continue
             size = self._size(len(data))
             if size is not None:
@@ -257,7 +260,6 @@ class ZfmReader(BaseReader):
 
     def _upload(self, check: Check) -> bytes:
         """UpImage once: packet edges are not row edges, so everything is joined first. Raises _Damage."""
-        self._await_quiet(check)
         code = self._code(Op.UP_IMAGE)
         if code == Code.CANNOT_SEND_IMAGE:
             raise CaptureRetry(

@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
-_CHUNK_S = 0.002  # bytes of one answer become due in steps of this length of line time
+_CHUNK_S = 0.016  # bytes come in steps of this much line time, like behind an FTDI adapter's latency timer
 
 
 class Outbox:

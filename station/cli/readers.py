@@ -1,7 +1,7 @@
 """`station readers`: what is attached, and one impression taken straight from a reader into a PNG with its facts.
 
-list prints candidates; capture writes FILE.png and FILE.json beside it. Exit codes: 0 done, 2 usage, 3 no usable
-reader; 1 when the person has to try again.
+list prints candidates; capture writes FILE.png and FILE.json beside it. Exit codes: 0 done, 1 the person has to try
+again, 2 usage, 3 no usable reader.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import cv2
 
 from drivers import registry
 from drivers.clock import SystemClock
-from drivers.errors import CaptureRetry, DriverError
 from drivers.reader import CaptureKind, CaptureRequest, Frame, Reader
 from firmware_profiles.profile import load
 
@@ -44,16 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the verb; errors become one line on stderr (or JSON on stdout) and an exit code."""
+    """Do the verb; a DriverError is reported by the caller, wrong usage here."""
     try:
         return _list(args) if args.action == "list" else _capture(args)
     except ValueError as error:
         print(f"usage: {error}", file=sys.stderr)
         return 2
-    except DriverError as error:
-        facts = {"code": error.code, "message": error.message, "advice": error.advice}
-        print(json.dumps(facts) if args.json else error, file=sys.stdout if args.json else sys.stderr)
-        return 1 if isinstance(error, CaptureRetry) else 3
 
 
 def _list(args: argparse.Namespace) -> int:

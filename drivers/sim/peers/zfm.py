@@ -28,7 +28,7 @@ IMAGING_S = 0.04  # one GenImg
 
 # Seconds of the person, at speed 1.
 FINGER_DOWN_S = 0.3  # from the first poll of a free sensor
-HOLD_S = 5.0  # when nobody fetches the image
+HOLD_S = 5.0  # when nobody fetches the image, at any speed
 LIFT_AFTER_S = 0.3  # from the image's fetching
 
 
@@ -166,7 +166,7 @@ class ZfmDevice:
             return self._placed
         if self._down_at is None:
             self._down_at = now + FINGER_DOWN_S / self.speed
-            self._up_at = self._down_at + HOLD_S / self.speed
+            self._up_at = self._down_at + HOLD_S  # not faster: a host polls at its own pace
         elif now >= self._down_at:
             size = self.profile.image.sizes[0]
             self._placed = self.person.place("plain", (), size.width, size.height, self.profile.ppi.nominal)

@@ -16,6 +16,7 @@ from drivers.links import link_error
 from drivers.registry import Candidate
 from drivers.sim import rig as rigs
 from drivers.sim.peers import fap60
+from station.__main__ import main
 from station.cli import readers
 
 URU = Candidate("uru4500@1-2", "uru4500", "uru4500", "usb:05ba:000a@1-2", "DigitalPersona", True, False)
@@ -140,11 +141,20 @@ def test_errors_become_a_line_or_json_and_an_exit_code(
         raise error
 
     monkeypatch.setattr(registry, "open_reader", refuse)
-    words = ["capture", "--driver", "fap60", "--address", "serial:/x", "--out", str(tmp_path / "a.png")]
-    assert call(*words) == code
+    words = [
+        "readers",
+        "capture",
+        "--driver",
+        "fap60",
+        "--address",
+        "serial:/x",
+        "--out",
+        str(tmp_path / "a.png"),
+    ]
+    assert main(words) == code
     assert error.code in capsys.readouterr().err
-    assert call(*words, "--json") == code
-    assert json.loads(capsys.readouterr().out)["code"] == error.code
+    assert main([*words, "--json"]) == code
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == error.code
 
 
 def test_progress_is_shown_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
