@@ -56,11 +56,14 @@ def serve(device: FarEnd, tty: Path, warm_up: Callable[[Callable[[], bool]], Non
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     end = PtyEnd(tty)
-    threading.Thread(target=warm_up, args=(stop.is_set,), daemon=True).start()
+    warming = threading.Thread(target=warm_up, args=(stop.is_set,))
+    warming.start()
     sys.stdout.write(f"ready {tty}\n")
     sys.stdout.flush()
     try:
         run(device, end, SystemClock(), stop.is_set)
     finally:
+        stop.set()
         end.unplug()
+        warming.join()  # the interpreter must not end under a thread that is within a C library
     return 0
