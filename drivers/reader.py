@@ -12,7 +12,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +20,10 @@ from numpy.typing import NDArray
 from drivers.clock import Clock as Clock  # part of this contract, though links need it too
 from drivers.clock import synchronised
 from drivers.errors import CaptureRetry, DriverError, ReaderFault
+from drivers.states import STEPS as STEPS
+from drivers.states import Event as Event
+from drivers.states import ReaderState as ReaderState
+from drivers.states import next_state as next_state
 
 
 class CaptureKind(enum.StrEnum):
@@ -29,17 +32,6 @@ class CaptureKind(enum.StrEnum):
     ROLL = "roll"
     PLAIN = "plain"
     SLAP = "slap"
-
-
-class ReaderState(enum.StrEnum):
-    """Where a reader is in one capture; the table of allowed steps is in this module."""
-
-    CLOSED = "closed"
-    IDLE = "idle"
-    AWAIT_FINGER = "await_finger"
-    CAPTURE = "capture"
-    AWAIT_LIFT = "await_lift"
-    FAULT = "fault"
 
 
 @dataclass(frozen=True)
@@ -119,56 +111,6 @@ class Reader(Protocol):
     def capture(
         self, request: CaptureRequest, preview: Preview | None = None, cancelled: Cancelled | None = None
     ) -> Frame: ...
-
-
-class Event(enum.StrEnum):
-    """What moves a reader from one state to the next."""
-
-    OPENED = "opened"
-    ARMED = "armed"
-    FINGER_ON = "finger_on"
-    NOTHING_TAKEN = "nothing_taken"
-    IMAGE_TAKEN = "image_taken"
-    LIFTED = "lifted"
-    GIVEN_UP = "given_up"
-    FAILED = "failed"
-    CLOSED = "closed"
-
-
-_S, _E = ReaderState, Event
-
-# Every allowed step; what is not here is refused (after libfprint's transition table, fpi-image-device.c, in idea).
-STEPS: Mapping[tuple[ReaderState, Event], ReaderState] = MappingProxyType(
-    {
-        (_S.CLOSED, _E.OPENED): _S.IDLE,
-        (_S.CLOSED, _E.FAILED): _S.FAULT,
-        (_S.CLOSED, _E.CLOSED): _S.CLOSED,
-        (_S.IDLE, _E.ARMED): _S.AWAIT_FINGER,
-        (_S.IDLE, _E.FAILED): _S.FAULT,
-        (_S.IDLE, _E.CLOSED): _S.CLOSED,
-        (_S.AWAIT_FINGER, _E.FINGER_ON): _S.CAPTURE,
-        (_S.AWAIT_FINGER, _E.GIVEN_UP): _S.IDLE,
-        (_S.AWAIT_FINGER, _E.FAILED): _S.FAULT,
-        (_S.CAPTURE, _E.IMAGE_TAKEN): _S.AWAIT_LIFT,
-        (_S.CAPTURE, _E.NOTHING_TAKEN): _S.AWAIT_FINGER,
-        (_S.CAPTURE, _E.GIVEN_UP): _S.IDLE,
-        (_S.CAPTURE, _E.FAILED): _S.FAULT,
-        (_S.AWAIT_LIFT, _E.LIFTED): _S.IDLE,
-        (_S.AWAIT_LIFT, _E.GIVEN_UP): _S.IDLE,
-        (_S.AWAIT_LIFT, _E.FAILED): _S.FAULT,
-        (_S.FAULT, _E.FAILED): _S.FAULT,
-        (_S.FAULT, _E.OPENED): _S.IDLE,
-        (_S.FAULT, _E.CLOSED): _S.CLOSED,
-    }
-)
-
-
-def next_state(state: ReaderState, event: Event) -> ReaderState:
-    """The state after event. Raises ReaderFault reader.illegal_step for a cell that is not in STEPS."""
-    try:
-        return STEPS[state, event]
-    except KeyError:
-        raise ReaderFault("reader.illegal_step", f"{event} is not possible while {state}") from None
 
 
 Pixels = NDArray[np.uint8]
