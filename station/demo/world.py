@@ -95,6 +95,7 @@ class World:
     speed: float = 1.0
 
     def __enter__(self) -> World:
+        self.data = self.data.resolve()  # settings take relative paths from their own folder, not from ours
         self.data.mkdir(parents=True, exist_ok=True)
         # Unix socket paths are limited to 107 bytes, so sockets live in a short folder of their own.
         self._run = tempfile.TemporaryDirectory(prefix="livescan-")
@@ -158,7 +159,7 @@ class World:
         return SETTINGS.format(
             tty=tty,
             run=self.run,
-            data=self.data.resolve(),
+            data=self.data,
             web_port=self.web_port,
             gateway_port=self.cable.port,
             station_key=self.pki.station_vault_key,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,15 +16,20 @@ import pytest
 from station.__main__ import main
 from station.records.decode import decode
 
+REPO = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One demonstration, as a user starts it."""
-    out = tmp_path_factory.mktemp("demo") / "out"
-    command = [sys.executable, "-m", "station", "demo", "--out", str(out), "--seed", "11"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    folder = tmp_path_factory.mktemp("demo")
+    out = folder / "out"
+    command = [sys.executable, "-m", "station", "demo", "--out", "out", "--seed", "11"]
+    environment = {**os.environ, "PYTHONPATH": str(REPO)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=280, check=False, cwd=folder, env=environment
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (out / "told.txt").write_text(done.stdout)
     return out
