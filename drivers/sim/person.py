@@ -80,13 +80,20 @@ _TOUCH_FIELDS = frozenset(field.name for field in fields(Touch))
 
 
 class Person:
-    """Someone with ten fingers, unless the script says otherwise. finger: put down where no lamp is lit."""
+    """Someone with ten fingers, unless the script says otherwise. finger: put down where no lamp is lit;
+    session: the day, so to speak: another one gives the same fingers in other touches, never the same pixels."""
 
     def __init__(
-        self, seed: int, script: Path | None = None, painter: Painter = paint, finger: int = 2
+        self,
+        seed: int,
+        script: Path | None = None,
+        painter: Painter = paint,
+        finger: int = 2,
+        session: int = 0,
     ) -> None:
         self.seed = seed
         self.finger = finger
+        self.session = session
         self._script_path = script
         self.painter = painter
         self._seen: Counter[tuple[str, tuple[int, ...]]] = Counter()
@@ -104,7 +111,7 @@ class Person:
         if deviation.no_finger or not positions:
             return None
         seed = self.seed if deviation.other_person is None else deviation.other_person
-        touch = self._touch(deviation, (self.seed, kind, wanted, nth))
+        touch = self._touch(deviation, (self.seed, kind, wanted, nth, self.session))
         return self.painter(seed, positions, kind, Platen(width, height, ppi), touch)
 
     def script(self) -> Script:

@@ -45,6 +45,9 @@ def arguments(description: str) -> argparse.ArgumentParser:
         "--tty", type=Path, required=True, help="symlink to create to the simulated serial port"
     )
     parser.add_argument("--seed", type=int, default=1, help="which synthetic person stands there")
+    parser.add_argument(
+        "--session", type=int, default=0, help="another number: the same person, other touches"
+    )
     parser.add_argument("--script", type=Path, help="JSON file of deviations, re-read at every placement")
     parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than a real person")
     return parser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
+import time
 from pathlib import Path
 
 from station.demo.world import OFFICER, OFFICER_PIN, SUPERVISOR, SUPERVISOR_PIN, World
@@ -23,7 +24,8 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with World(args.out, args.seed, web_port=args.port) as world:
+    # The databases stay from one start to the next: the same pixels again would be refused as re-used.
+    with World(args.out, args.seed, web_port=args.port, session=int(time.time())) as world:
         print("SIMULATED reader, person and bureau. Nothing leaves this machine.")
         print(f"kiosk:      {world.url}")
         print(f"officer:    {OFFICER}  PIN {OFFICER_PIN}")

@@ -93,6 +93,7 @@ class World:
     story: Story = field(default_factory=Story)
     web_port: int = 0
     speed: float = 1.0
+    session: int = 0
 
     def __enter__(self) -> World:
         self.data = self.data.resolve()  # settings take relative paths from their own folder, not from ours
@@ -137,7 +138,13 @@ class World:
         tty, script = self.run / "reader", self.run / "person.json"
         placements = [dict(one) for one in self.story.placements]
         script.write_text(json.dumps({"missing": list(self.story.missing), "placements": placements}))
-        arguments = {"--tty": tty, "--seed": self.seed, "--script": script, "--speed": self.speed}
+        arguments: dict[str, object] = {
+            "--tty": tty,
+            "--seed": self.seed,
+            "--script": script,
+            "--speed": self.speed,
+        }
+        arguments["--session"] = self.session
         self.processes.start("reader", "drivers.sim.peers.fap60", *_words(arguments))
         return tty
 

@@ -32,6 +32,9 @@ FONT = cv2.FONT_HERSHEY_DUPLEX
 STRIP = 92
 MIN_WIDTH = 360
 
+STAMP_HEIGHT = 24
+STAMP_COLOUR = (61, 216, 255)  # BGR of the kiosk's yellow band
+
 
 def draw(gray: NDArray[np.uint8], template: MinutiaTemplate | None, report: QualityReport | None) -> Picture:
     """The picture; twice the size when the print is small, so that minutiae stay apart."""
@@ -46,14 +49,21 @@ def draw(gray: NDArray[np.uint8], template: MinutiaTemplate | None, report: Qual
     return _with_strip(picture, template, report)
 
 
+def stamp(picture: Picture, words: str) -> Picture:
+    """The picture under a yellow band that carries `words`, e.g. SIMULATED; uint8 [h + 24, w, 3]."""
+    band = np.full((STAMP_HEIGHT, picture.shape[1], 3), STAMP_COLOUR, np.uint8)
+    _text(band, words, (10, STAMP_HEIGHT - 7), 0.45, INK)
+    return np.vstack([band, picture])
+
+
 def _draw_minutiae(picture: Picture, template: MinutiaTemplate, zoom: int) -> None:
     radius, tail = 4 * zoom if zoom == 1 else 6, 11 * zoom if zoom == 1 else 17
     radians = np.radians(template.angle)
     for k in range(len(template)):
-        x, y = int(round(float(template.x[k]) * zoom)), int(round(float(template.y[k]) * zoom))
+        x, y = round(float(template.x[k]) * zoom), round(float(template.y[k]) * zoom)
         cos, sin = float(np.cos(radians[k])), float(-np.sin(radians[k]))
-        start = (int(round(x + radius * cos)), int(round(y + radius * sin)))
-        end = (int(round(x + tail * cos)), int(round(y + tail * sin)))
+        start = (round(x + radius * cos), round(y + radius * sin))
+        end = (round(x + tail * cos), round(y + tail * sin))
         for colour, width in (((255, 255, 255), 3), (_colour(int(template.kind[k])), 1)):
             _mark(picture, int(template.kind[k]), (x, y), radius, colour, width)
             cv2.line(picture, start, end, colour, width, cv2.LINE_AA)
@@ -136,5 +146,7 @@ def _legend(strip: Picture, template: MinutiaTemplate) -> None:
     _text(strip, f"{forks} bifurcations", (246, y), 0.38, INK)
 
 
-def _text(picture: Picture, words: str, at: tuple[int, int], size: float, colour: Colour, width: int = 1) -> None:
+def _text(
+    picture: Picture, words: str, at: tuple[int, int], size: float, colour: Colour, width: int = 1
+) -> None:
     cv2.putText(picture, words, at, FONT, size, colour, width, cv2.LINE_AA)

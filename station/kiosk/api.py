@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from station.booking import Booking
 from station.errors import BookingError
 from station.friction_ridge import FGP
+from station.imaging.draw import stamp
 from station.kiosk.counter import counter_of, fgp_of, in_thread, json_body, marks_of, session_of, text_of
 from station.kiosk.guard import is_typed, problem, status_of, unexpected
 from station.kiosk.sessions import COOKIE
@@ -189,8 +190,10 @@ def _png(request: Request, booking: Booking, fgp: FGP, attempt: str | None, anno
         raise BookingError("booking.no_impression", f"position {int(fgp)} has no accepted impression")
     number = int(attempt) if attempt and attempt.isdigit() else accepted.number if accepted else 0
     taken = desk.store.taken(booking.id, fgp, number)
-    pixels = taken.impression.frame.pixels
-    picture = desk.tools.draw(pixels, taken.template, taken.report) if annotated else pixels
+    frame = taken.impression.frame
+    picture = desk.tools.draw(frame.pixels, taken.template, taken.report) if annotated else frame.pixels
+    if annotated and frame.reader.simulated:
+        picture = stamp(picture, "SIMULATED READER - not from a person")
     return cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
 
 

@@ -253,7 +253,7 @@ def main(argv: list[str] | None = None) -> int:
         "--pace", type=float, help="bytes per second of the simulated link; default: no limit"
     )
     args = parser.parse_args(argv)
-    person = Person(args.seed, args.script)
+    person = Person(args.seed, args.script, session=args.session)
     device = Fap60Device(person, load("fap60-simulated"), args.speed, args.pace)
     return tty.serve(device, args.tty, person.grow_all)
 

@@ -220,7 +220,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--baud", type=int, default=57600, help="what the module is set to, and its pace")
     parser.add_argument("--position", type=int, default=2, help="finger 1-10 that the person puts down")
     args = parser.parse_args(argv)
-    person = Person(args.seed, args.script, finger=args.position)
+    person = Person(args.seed, args.script, finger=args.position, session=args.session)
     device = ZfmDevice(person, load(args.profile), args.baud, args.speed)
     return tty.serve(device, args.tty, person.grow_all)
 

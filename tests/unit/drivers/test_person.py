@@ -142,3 +142,13 @@ def test_growing_ahead_stops_when_told() -> None:
     asked: list[bool] = []
     Person(1).grow_all(lambda: not asked.append(True))
     assert asked == [True]
+
+
+def test_another_session_is_the_same_person_in_other_touches() -> None:
+    touches = []
+    for session in (0, 0, 1):
+        note = Note()
+        Person(5, None, note, session=session).place("roll", (2,), 4, 4, 500)
+        touches.append(note.asked[0])
+    assert touches[0] == touches[1]
+    assert touches[0] != touches[2]
