@@ -160,7 +160,9 @@ def test_pictures_come_plain_and_annotated(client, booking):
     assert plain.headers["content-type"] == "image/png"
     decoded = cv2.imdecode(np.frombuffer(plain.content, np.uint8), cv2.IMREAD_UNCHANGED)
     assert decoded.shape == (60, 80)
-    assert cv2.imdecode(np.frombuffer(drawn.content, np.uint8), cv2.IMREAD_UNCHANGED).shape == (60, 80, 3)
+    annotated = cv2.imdecode(np.frombuffer(drawn.content, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert annotated.shape == (60 + STAMP_HEIGHT, 80, 3)
+    assert tuple(annotated[0, 0]) == STAMP_COLOUR  # the yellow band of a simulated reader
     missing = client.get(f"/api/v1/bookings/{booking['id']}/impressions/2.png")
     assert (missing.status_code, missing.json()["code"]) == (404, "booking.no_impression")
 
@@ -245,7 +247,8 @@ def test_an_unknown_booking_and_an_unknown_kind_are_told_apart(client):
 
 
 def test_health_is_alive_and_ready_names_what_is_missing(stranger, station):
-    from station.kiosk.counter import Health
+    from station.imaging.draw import STAMP_COLOUR, STAMP_HEIGHT
+from station.kiosk.counter import Health
 
     assert stranger.get("/healthz").json() == {"ok": True}
     assert stranger.get("/readyz").status_code == 200
