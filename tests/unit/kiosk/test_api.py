@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from drivers.errors import CaptureRetry, LinkError, ReaderFault
+from station.imaging.draw import STAMP_COLOUR, STAMP_HEIGHT
 from tests.unit.kiosk.fakes import SUBJECT, FakeResponse, coded
 
 
@@ -247,8 +248,7 @@ def test_an_unknown_booking_and_an_unknown_kind_are_told_apart(client):
 
 
 def test_health_is_alive_and_ready_names_what_is_missing(stranger, station):
-    from station.imaging.draw import STAMP_COLOUR, STAMP_HEIGHT
-from station.kiosk.counter import Health
+    from station.kiosk.counter import Health
 
     assert stranger.get("/healthz").json() == {"ok": True}
     assert stranger.get("/readyz").status_code == 200
