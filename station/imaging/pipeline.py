@@ -23,8 +23,7 @@ class Ridges:
     """What the first stages saw, at 500 ppi on the coarse grid (pitch parameters.GRID px).
 
     contrast: grey levels RMS; mask: bool, contact area; coherence, strength: 0 to 1; period: px; band: full size,
-    cropped to `box` (x, y, width, height, px at 500 ppi); coarse planes are cropped likewise; texture: strongest
-    contrast of the whole picture, grey levels.
+    cropped to `box` (x, y, width, height, px at 500 ppi); coarse planes are cropped likewise.
     """
 
     shape: tuple[int, int]
@@ -35,7 +34,6 @@ class Ridges:
     strength: Plane
     period: Plane
     wave: enhance.RidgeWave
-    texture: float
 
 
 def look(gray: NDArray[np.uint8], ppi: int, trace: Trace | None = None) -> Ridges:
@@ -74,7 +72,7 @@ def _ridges(
     wave = enhance.demodulate(smooth, nx, ny, period)
     strength = enhance.ridge_strength(wave, band)
     size = (int(shape[0]), int(shape[1]))
-    return Ridges(size, (x, y, width, height), contrast[coarse], inside, near, strength, period, wave, float(contrast.max()))
+    return Ridges(size, (x, y, width, height), contrast[coarse], inside, near, strength, period, wave)
 
 
 def minutiae(seen: Ridges, trace: Trace | None = None) -> residues.Residues:

@@ -10,7 +10,7 @@ from station.friction_ridge import MinutiaTemplate
 from station.matching import alignment, consistency
 from station.matching import parameters as p
 from station.matching.alignment import Overlay
-from station.matching.descriptors import Matrix, Prepared, prepare, similarity
+from station.matching.descriptors import Prepared, prepare, similarity
 
 
 SAME = 40.0
@@ -43,16 +43,15 @@ def compare(a: MinutiaTemplate, b: MinutiaTemplate) -> Comparison:
     overlay = alignment.best(first, second, pairs)
     if overlay.a.size < 3:
         return NOTHING
-    return Comparison(_score(first, second, alike, overlay), overlay.a.size, overlay.common, overlay.rotation_deg)
+    return Comparison(_score(first, second, overlay), overlay.a.size, overlay.common, overlay.rotation_deg)
 
 
-def _score(first: Prepared, second: Prepared, alike: Matrix, overlay: Overlay) -> float:
-    """Log-odds of the same finger from three things, as weighed on the development sets (parameters.WEIGHTS)."""
+def _score(first: Prepared, second: Prepared, overlay: Overlay) -> float:
+    """Log-odds of the same finger from two things, weighed on the development sets."""
     count = overlay.a.size
-    mass = float((overlay.closeness * alike[overlay.a, overlay.b]).sum())
     share = count / (float(np.sqrt(overlay.common[0] * overlay.common[1])) + p.SHRINK_SHARE)
     firm = consistency.firmness(first, overlay.a, second, overlay.b) * count / (count + p.SHRINK_FIRM)
-    weigh = p.WEIGHT_MASS * np.sqrt(mass) + p.WEIGHT_SHARE * share + p.WEIGHT_FIRM * firm + p.WEIGHT_NONE
+    weigh = p.WEIGHT_SHARE * share + p.WEIGHT_FIRM * firm + p.WEIGHT_NONE
     return float(max(weigh, 0.0))
 
 

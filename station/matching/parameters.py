@@ -48,16 +48,14 @@ OVERLAP_REACH: Final = 40.0
 """px: a minutia with a minutia of the other impression this near lies in the common area. chosen."""
 NEARBY: Final = 100.0
 """px: matched pairs this near each other should keep their distance and bearing in spite of distortion. chosen."""
-SHRINK_SHARE: Final = 6.0
-"""minutiae added to the common area's count, so that three of three are not taken for certainty. chosen."""
-SHRINK_FIRM: Final = 4.0
+SHRINK_SHARE: Final = 8.0
+"""minutiae added to the common area's count, so that four of four are not taken for certainty. chosen."""
+SHRINK_FIRM: Final = 6.0
 """minutiae, likewise for firmness. chosen."""
-WEIGHT_MASS: Final = 7.16
-"""score per square root of (closeness times similarity) summed over matched minutiae. Logistic regression of same
-against other finger on seven development sets, equal weight to both classes; one log-odd = 5 points."""
-WEIGHT_SHARE: Final = 66.7
-"""score per share of the minutiae in the common area that match. Same regression."""
-WEIGHT_FIRM: Final = 46.6
+WEIGHT_SHARE: Final = 106.0
+"""score per share of the minutiae in the common area that match. Logistic regression of same against other finger
+on seven development sets, equal weight to both classes; one log-odd = 5 points."""
+WEIGHT_FIRM: Final = 77.0
 """score per firmness (0 to 1) of the matched pairs. Same regression."""
-WEIGHT_NONE: Final = -36.8
-"""puts 40 where one in 4,000 impostor pairs of those sets is reached. Measured."""
+WEIGHT_NONE: Final = -35.5
+"""puts 40 where about one in 10,000 impostor pairs of those sets is reached. Measured."""

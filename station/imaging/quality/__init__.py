@@ -1,17 +1,19 @@
 """Quality: how good an image is, what is wrong with it, where, and what to do.
 
-`assess` looks closely (the pipeline's first five stages); `assess_preview` glances at a quarter of the pixels, for
-live feedback. Neither raises on a blank image: an empty platen has score 0 and cause `blank`.
+Both glance at a quarter of the pixels for grey levels, contact and coherence; `assess` adds how strong the ridge wave
+is (the pipeline's first five stages), `assess_preview` guesses that from coherence, for live feedback. Neither raises on a blank image: an empty platen has score 0 and cause `blank`.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from station.errors import ImageError
 from station.friction_ridge import QualityReport
-from station.imaging import check, normalise, pipeline
+from station.imaging import check, pipeline
 from station.imaging import parameters as p
 from station.imaging.quality import measures
 from station.imaging.quality.preview import glance
@@ -32,28 +34,17 @@ def assess(gray: NDArray[np.uint8], ppi: int) -> QualityReport:
 
 def assess_seen(gray: NDArray[np.uint8], ppi: int, seen: pipeline.Ridges) -> QualityReport:
     """The same from ridges already looked at, to share the work with extraction."""
-    picture = normalise.resample(gray, ppi)
-    put = lambda plane: measures.whole(plane, seen.box, seen.shape)  # noqa: E731
+    scene = glance(gray, ppi)
+    strength = measures.whole(seen.strength * seen.mask, seen.box, seen.shape)
     period = float(np.median(seen.period[seen.mask])) if seen.mask.any() else 0.0
-    mask = put(seen.mask.astype(np.float32)) > 0
-    scene = measures.Scene(
-        gray=picture,
-        grey=measures.grey_plane(picture),
-        contrast=_everywhere(seen),
-        coherence=put(seen.field.coherence),
-        mask=mask,
-        strength=put(seen.strength) * mask,
-        period=period,
-        texture=seen.texture,
-    )
-    return report(scene, ppi / p.NOMINAL_PPI)
+    return report(replace(scene, strength=_fit(strength, scene.mask.shape), period=period), ppi / p.NOMINAL_PPI)
 
 
-def _everywhere(seen: pipeline.Ridges) -> NDArray[np.float32]:
-    """Contrast of the whole picture; outside the looked-at crop it is taken as full, so nothing there is solid."""
-    out = np.full((-(-seen.shape[0] // p.GRID), -(-seen.shape[1] // p.GRID)), 255.0, np.float32)
-    row, column = seen.box[1] // p.GRID, seen.box[0] // p.GRID
-    out[row : row + seen.contrast.shape[0], column : column + seen.contrast.shape[1]] = seen.contrast
+def _fit(plane: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The plane cut or padded with zeros by the row or column that rounding may make it differ."""
+    out = np.zeros(shape, np.float32)
+    height, width = min(shape[0], plane.shape[0]), min(shape[1], plane.shape[1])
+    out[:height, :width] = plane[:height, :width]
     return out
 
 

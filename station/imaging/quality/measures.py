@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from station.imaging import normalise
 from station.imaging import parameters as p
 from station.imaging.normalise import Plane
 from station.imaging.quality import parameters as q
@@ -133,11 +132,6 @@ def box_of(places: Mask, scale: float) -> tuple[int, int, int, int] | None:
         return None
     x, y, width, height, _ = stats[1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())] * (p.GRID * scale)
     return round(x), round(y), max(round(width), 1), max(round(height), 1)
-
-
-def grey_plane(gray: NDArray[np.uint8]) -> Plane:
-    """Mean grey level on the coarse grid."""
-    return normalise.down(gray.astype(np.float32))
 
 
 def whole(plane: Plane, box: tuple[int, int, int, int], shape: tuple[int, ...]) -> Plane:

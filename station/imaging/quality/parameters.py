@@ -11,11 +11,11 @@ COHERENT: Final = 0.7
 """coherence above which ridges are clearly parallel. chosen."""
 AREA_ENOUGH: Final = 110_000.0
 """px²: a good plain print (284 mm²); more contact earns nothing more, so that rolled prints fall when spoiled."""
-OFFSET: Final = -3.0
+OFFSET: Final = -5.0
 """score at nothing. dev."""
 PER_COHERENT: Final = 0.160
 """score per px of the square root of the coherent area. dev."""
-PER_STRENGTH: Final = 0.124
+PER_STRENGTH: Final = 0.134
 """score per px of the square root of the strength-weighted area. dev."""
 CONTRAST_FULL: Final = 20.0
 """grey levels RMS: less contrast lowers the score in proportion to its root. chosen."""

@@ -15,6 +15,8 @@ PPI = 250
 """ppi of a glance: ridges keep 4 to 5 px a period."""
 STRENGTH_OF_COHERENCE = 0.65
 """ridge strength at full coherence, as the pipeline measures it. Measured on synthetic touches."""
+SHADING_SIGMA = 6.0
+"""px at 500 ppi, wider than the extractor's band-pass: grey-level contrast is meant here, not ridge frequency."""
 CONTRAST_GAIN = 0.83
 """the band-pass of a glance lets more through. Measured on synthetic touches and the development sets."""
 
@@ -26,7 +28,7 @@ def glance(gray: NDArray[np.uint8], ppi: int) -> Scene:
     grid = (-(-size[0] * 2 // p.GRID), -(-size[1] * 2 // p.GRID))
     source = half.astype(np.float32)
     grey = cv2.resize(source, grid, interpolation=cv2.INTER_AREA)
-    shading = cv2.resize(blur_coarse(np.asarray(grey, dtype=np.float32), p.BAND_COARSE), size)
+    shading = cv2.resize(blur_coarse(np.asarray(grey, dtype=np.float32), SHADING_SIGMA), size)
     band = shading - source
     energy = cv2.resize(band * band, grid, interpolation=cv2.INTER_AREA)
     contrast = CONTRAST_GAIN * np.sqrt(blur_coarse(np.asarray(energy, dtype=np.float32), p.CONTRAST_SIGMA))
