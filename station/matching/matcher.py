@@ -47,11 +47,12 @@ def compare(a: MinutiaTemplate, b: MinutiaTemplate) -> Comparison:
 
 
 def _score(first: Prepared, second: Prepared, overlay: Overlay) -> float:
-    """Log-odds of the same finger from two things, weighed on the development sets."""
+    """Log-odds of the same finger from three things, weighed on the development sets."""
     count = overlay.a.size
     share = count / (float(np.sqrt(overlay.common[0] * overlay.common[1])) + p.SHRINK_SHARE)
     firm = consistency.firmness(first, overlay.a, second, overlay.b) * count / (count + p.SHRINK_FIRM)
-    weigh = p.WEIGHT_SHARE * share + p.WEIGHT_FIRM * firm + p.WEIGHT_NONE
+    close = float(overlay.closeness.mean())
+    weigh = p.WEIGHT_SHARE * share + p.WEIGHT_FIRM * firm + p.WEIGHT_CLOSE * close + p.WEIGHT_NONE
     return float(max(weigh, 0.0))
 
 

@@ -52,10 +52,12 @@ SHRINK_SHARE: Final = 8.0
 """minutiae added to the common area's count, so that four of four are not taken for certainty. chosen."""
 SHRINK_FIRM: Final = 6.0
 """minutiae, likewise for firmness. chosen."""
-WEIGHT_SHARE: Final = 106.0
+WEIGHT_SHARE: Final = 113.0
 """score per share of the minutiae in the common area that match. Logistic regression of same against other finger
-on seven development sets, equal weight to both classes; one log-odd = 5 points."""
-WEIGHT_FIRM: Final = 77.0
+on seven development sets and synthetic fingers, equal weight to both classes; one log-odd = 5 points."""
+WEIGHT_FIRM: Final = 58.7
 """score per firmness (0 to 1) of the matched pairs. Same regression."""
-WEIGHT_NONE: Final = -35.5
+WEIGHT_CLOSE: Final = 45.5
+"""score per mean closeness (0 to 1) of the matched pairs. Same regression."""
+WEIGHT_NONE: Final = -69.4
 """puts 40 where about one in 10,000 impostor pairs of those sets is reached. Measured."""

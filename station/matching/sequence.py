@@ -10,13 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from station.friction_ridge import FGP, MinutiaTemplate
-from station.matching.matcher import SAME, match
+from station.matching.matcher import match
 
+FOUND = 48.0
+"""score from which a finding is raised: above SAME, because a booking makes over a hundred comparisons. No impostor
+pair of the development sets or of the synthetic fingers reached it."""
 CLEARLY = 1.5
 """times the score with its own roll that another finger must reach before the own one is doubted."""
 ENOUGH = 15
 """minutiae an impression needs before its silence against its own roll says anything."""
-DIFFERENT = 8.0
+DIFFERENT = 20.0
 """score under which two good impressions are hardly of one finger."""
 
 
@@ -44,7 +47,7 @@ def wrong_finger(
     scores = {position: best_score(candidate, templates) for position, templates in taken.items() if templates}
     own = scores.pop(fgp, None)
     other, score = max(scores.items(), key=lambda item: item[1], default=(fgp, 0.0))
-    if score >= SAME and (own is None or score > CLEARLY * own):
+    if score >= FOUND and (own is None or score > CLEARLY * own):
         return _agrees_with(fgp, other, score, own)
     if own is not None and own < DIFFERENT and _telling(candidate, taken[fgp]):
         return _disagrees(fgp, own)
