@@ -49,7 +49,7 @@ def contact_box(finger: Finger, contact: Contact, pressure: float) -> tuple[floa
     size = 1.0 + _SIZE_PER_PRESSURE * (pressure - 0.5)
     if contact == "rolled":
         return -b.rolled_half_mm * size, -b.tip_mm, b.rolled_half_mm * size, b.crease_mm - 0.6
-    return -b.plain_half_mm * size, -0.78 * b.tip_mm * size, b.plain_half_mm * size, 0.80 * b.crease_mm * size
+    return -b.plain_half_mm * size, -0.74 * b.tip_mm * size, b.plain_half_mm * size, 0.74 * b.crease_mm * size
 
 
 def strength(

@@ -29,7 +29,8 @@ from drivers.sim.finger_types import (
 from drivers.sim.hand import render_slap
 from drivers.sim.residues import Residues, residues
 from drivers.sim.ridges import PERIOD_CELLS, Signal, grow_ridges
-from drivers.sim.singular import draw_flow, draw_pattern, orientation
+from drivers.sim.singular import draw_flow, draw_pattern, near_singular, orientation
+from drivers.sim.spacing import spacing
 from drivers.sim.warp import Warp
 
 __all__ = [
@@ -52,15 +53,17 @@ _GROWTH_ORIGIN = (180.0, 200.0)
 _MASTER_PITCH_MM = 0.08
 _MASTER_SHAPE = (560, 400)
 _MASTER_ORIGIN = (200.0, 214.0)
-_SKIN_MM = 0.55
+_SKIN_MM = 0.35
 """Size of the smooth wandering of the skin, mm: it makes the ridge period vary by about a tenth."""
-_WOBBLE = ((0.11, (6.0, 13.0)), (0.15, (16.0, 40.0)))
+_WOBBLE = ((0.13, (6.0, 13.0)), (0.2, (14.0, 36.0)))
 """Irregularity of the ridge flow: standard deviation (radians) and wavelengths (mm) of the small and the large."""
+_FREE_MM = 0.7
+"""How near a singular point ridges choose their own direction, mm: about one and a half ridge periods."""
 _PORE_MM = 0.52
 """Mean distance of pores, mm (about 2 to the millimetre of ridge)."""
 _CACHED = 128
 
-_WIDTH_SCALE = (1.22, 1.0, 1.03, 0.98, 0.86)
+_WIDTH_SCALE = (1.17, 1.0, 1.03, 0.98, 0.86)
 """Width of thumb, index, middle, ring, little relative to the index."""
 _LENGTH_SCALE = (1.15, 1.0, 1.04, 1.0, 0.88)
 
@@ -75,13 +78,17 @@ def grow(seed: int, position: int) -> Finger:
     rng = np.random.Generator(np.random.PCG64([seed, position]))
     pattern = draw_pattern(rng, position)
     build = _draw_build(rng, (position - 1) % 5)
-    flow = draw_flow(rng, pattern)
+    flow = draw_flow(rng, pattern, build.plain_half_mm / 7.4)
     pitch = build.period_mm / PERIOD_CELLS
-    wobble = [Warp.draw(rng, size, waves).on_grid(_GROWTH_SHAPE, pitch, _GROWTH_ORIGIN)[0] for size, waves in _WOBBLE]
+    wobble = [
+        Warp.draw(rng, size, waves).on_grid(_GROWTH_SHAPE, pitch, _GROWTH_ORIGIN)[0]
+        for size, waves in _WOBBLE
+    ]
     rows, columns = np.mgrid[: _GROWTH_SHAPE[0], : _GROWTH_SHAPE[1]]
     z = (columns - _GROWTH_ORIGIN[0]) * pitch - 1j * (rows - _GROWTH_ORIGIN[1]) * pitch
     theta = orientation(flow, z) + wobble[0] + wobble[1]
-    signal = grow_ridges(theta, rng)
+    free = near_singular(flow, z, _FREE_MM)
+    signal = grow_ridges(theta, rng, spacing(theta, free), free)
     skin = Warp.draw(rng, size=_SKIN_MM, waves_mm=(16.0, 32.0))
     found = residues(signal, theta)
     pores = _pores(signal, theta, rng, pitch)

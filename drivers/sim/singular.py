@@ -24,11 +24,16 @@ _HARMONICS = 7
 _RIM_HALF = complex(15.0, 19.0)
 """Half axes of the ellipse, mm, on which the orientation is prescribed: just outside a rolled contact."""
 
-_CROWN_MM = 7.0
+_CROWN = (0.75, 1.0)
+"""Range of the part of a core's turn gathered at its crown: 0 spread evenly (parabolas), 1 all (half circles over
+parallel legs). Low values make ridges fan out of the core, with minutiae alike on all fingers of a class."""
+_CROWN_MM = 12.0
 """How far from a core its crown shapes the flow, mm."""
-_LEG_MM = np.linspace(1.5, 6.0, 6)
-"""Where below a single core the ridges are asked to run along its legs, mm."""
-_LEG_WEIGHT = 2.5
+_LEG_MM = (np.linspace(1.5, 7.0, 6)[:, None] + 1j * np.array([[-2.0, 0.0, 2.0]])).ravel()
+"""Where below a single core (along its legs, and to their side) ridges are asked to run like its legs, mm."""
+_LEG_WEIGHT = 3.0
+_TWIST = 0.1
+"""Standard deviation of each further harmonic of the rim's direction, radians."""
 
 _SHARES: dict[Pattern, tuple[float, float, float, float, float]] = {
     # thumb, index, middle, ring, little, %: loops are split below into ulnar and radial
@@ -49,7 +54,8 @@ _RADIAL = (0.01, 0.33, 0.04, 0.015, 0.005)
 @dataclass(frozen=True)
 class Flow:
     """Singular points (complex mm, y up); the direction of each core's legs (radians); the lean of the finger's
-    arching, radians; how steep (radians) and how low its flanks rise; how much of a core's turn is at its crown."""
+    arching (radians); how steep (radians) and how low its flanks rise; how much of a core's turn is at its crown;
+    further harmonics of the rim's direction (cosine, sine; radians)."""
 
     pattern: Pattern
     cores: tuple[complex, ...]
@@ -59,6 +65,7 @@ class Flow:
     steep: float = 1.15
     low: float = 1.3
     crown: float = 0.55
+    twist: tuple[tuple[float, float], ...] = ()
 
 
 def draw_pattern(rng: np.random.Generator, position: int) -> Pattern:
@@ -75,18 +82,20 @@ def draw_pattern(rng: np.random.Generator, position: int) -> Pattern:
     return Pattern.RIGHT_LOOP if opens_right else Pattern.LEFT_LOOP
 
 
-def draw_flow(rng: np.random.Generator, pattern: Pattern) -> Flow:
-    """Singular points for a pattern class and the shape of the flow around them: usual places, usual spread."""
+def draw_flow(rng: np.random.Generator, pattern: Pattern, scale: float = 1.0) -> Flow:
+    """Singular points for a pattern class and the shape of the flow around them: usual places, usual spread, times
+    the size of the finger (1 for an index of usual size)."""
     cores, legs, deltas = _singular_points(rng, pattern)
     return Flow(
         pattern,
-        cores,
+        tuple(scale * c for c in cores),
         legs,
-        deltas,
+        tuple(scale * d for d in deltas),
         lean=float(rng.uniform(-0.18, 0.18)),
         steep=float(rng.uniform(0.8, 1.35)),
         low=float(rng.uniform(1.1, 1.7)),
-        crown=float(rng.uniform(0.3, 0.75)),
+        crown=float(rng.uniform(*_CROWN)),
+        twist=tuple((float(a), float(b)) for a, b in rng.normal(0.0, _TWIST, (3, 2))),
     )
 
 
@@ -130,11 +139,21 @@ def orientation(flow: Flow, z: NDArray[np.complex128]) -> NDArray[np.float64]:
     return _singular_part(flow, z) + _harmonic(z, _fit_rim(flow))
 
 
+def near_singular(flow: Flow, z: NDArray[np.complex128], size: float) -> NDArray[np.float32]:
+    """1 on singular points, falling to 0 within about twice `size` (mm) of them."""
+    near = np.zeros(z.shape, np.float32)
+    for point in flow.cores + flow.deltas:
+        near = np.maximum(near, np.exp(-((np.abs(z - point) / size) ** 2)).astype(np.float32))
+    return near
+
+
 def _singular_part(flow: Flow, z: NDArray[np.complex128]) -> NDArray[np.float64]:
     theta = np.zeros(z.shape)
     for core, leg in zip(flow.cores, flow.legs, strict=True):
         around, distance = np.angle(z - core), np.abs(z - core)
-        theta += 0.5 * around - 0.5 * flow.crown * np.sin(around - leg) * np.exp(-((distance / _CROWN_MM) ** 2))
+        theta += 0.5 * around - 0.5 * flow.crown * np.sin(around - leg) * np.exp(
+            -((distance / _CROWN_MM) ** 2)
+        )
     for delta in flow.deltas:
         theta -= 0.5 * np.angle(z - delta)
     return theta
@@ -144,7 +163,10 @@ def _rim_target(flow: Flow, phi: NDArray[np.float64]) -> NDArray[np.float64]:
     """Wanted ridge direction where the rim has polar angle phi: along the outline at the tip, across at the joint."""
     lift = np.sin(phi)
     steep = np.cos(phi) * np.clip((lift + 1.0) / flow.low, 0.0, 1.0) ** 1.5
-    return -flow.steep * steep + flow.lean * (1.0 + 0.5 * lift)
+    target = -flow.steep * steep + flow.lean * (1.0 + 0.5 * lift)
+    for k, (cosine, sine) in enumerate(flow.twist, start=1):
+        target = target + cosine * np.cos(k * phi) + sine * np.sin(k * phi)
+    return np.asarray(target, np.float64)
 
 
 def _fit_rim(flow: Flow) -> NDArray[np.float64]:

@@ -79,9 +79,13 @@ def texture(
     x_mm: FloatImage, y_mm: FloatImage, seed: tuple[int, ...]
 ) -> tuple[FloatImage, FloatImage, FloatImage]:
     """Grain, patches and blotches (standard deviation 1) under the given points of the skin."""
-    shift = np.random.Generator(np.random.PCG64(list(seed))).uniform(0.0, _TILE, 2)
-    scale = np.float32(1.0 / _TILE_PITCH_MM)
-    u, v = x_mm * scale + np.float32(shift[0]), y_mm * scale + np.float32(shift[1])
+    rng = np.random.Generator(np.random.PCG64(list(seed)))
+    shift, turn = rng.uniform(0.0, _TILE, 2), float(rng.uniform(0.0, 2.0 * np.pi))
+    # turned and stretched each time, so that no two touches share a texture
+    scale = float(rng.uniform(0.85, 1.15)) / _TILE_PITCH_MM
+    c, s = np.float32(scale * np.cos(turn)), np.float32(scale * np.sin(turn))
+    u = x_mm * c + y_mm * s + np.float32(shift[0])
+    v = y_mm * c - x_mm * s + np.float32(shift[1])
     found = cv2.remap(_tile(), u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     scaled = cv2.addWeighted(found, 1.0 / 42.0, found, 0.0, -128.0 / 42.0, dtype=cv2.CV_32F)
     grain, patch, blotch = (np.asarray(layer, np.float32) for layer in cv2.split(scaled))
