@@ -16,7 +16,9 @@ from station.templates.minutia_record import MAGIC
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("a", type=Path, metavar="A", help="image or template (json, iso19794-2:2005, incits378:2004)")
+    parser.add_argument(
+        "a", type=Path, metavar="A", help="image or template (json, iso19794-2:2005, incits378:2004)"
+    )
     parser.add_argument("b", type=Path, metavar="B", help="the other one")
     parser.add_argument("--ppi", type=int, default=500, help="resolution of images (default 500)")
     parser.add_argument("--json", action="store_true", help="for a program")
@@ -26,12 +28,18 @@ def run(args: argparse.Namespace) -> int:
     """Print the score and what it rests on."""
     a, b = load(args.a, args.ppi), load(args.b, args.ppi)
     found = compare(a, b)
-    likely = found.score >= SAME
+    candidate = found.score >= SAME
     if args.json:
-        print(json.dumps({**asdict(found), "threshold": SAME, "likely_same": likely, "minutiae": [len(a), len(b)]}))
+        print(
+            json.dumps(
+                {**asdict(found), "threshold": SAME, "candidate": candidate, "minutiae": [len(a), len(b)]}
+            )
+        )
         return 0
-    words = "very likely the same finger" if likely else "not shown to be the same finger"
-    print(f"score {found.score:.1f}: {words} (from {SAME:.0f} on; {found.matched} minutiae coincide)")
+    words = (
+        "a candidate for comparison by a trained person" if candidate else "not shown to be the same finger"
+    )
+    print(f"score {found.score:.1f}: {words} (threshold {SAME:.0f}; {found.matched} minutiae coincide)")
     return 0
 
 
@@ -52,4 +60,6 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(len(MAGIC))
     except OSError as error:
-        raise ImageError("image.missing", f"{path} cannot be read: {error.strerror}", "Check the path.") from error
+        raise ImageError(
+            "image.missing", f"{path} cannot be read: {error.strerror}", "Check the path."
+        ) from error
