@@ -40,7 +40,14 @@ def best(first: Prepared, second: Prepared, pairs: Pairs) -> Overlay:
         if cluster.size >= 2:
             overlay = _overlay(first, second, pairs.a[cluster], pairs.b[cluster], pairs.support[cluster])
             found = max(found, overlay, key=lambda o: float(o.closeness.sum()))
+            if _settled(found):
+                break
     return found
+
+
+def _settled(overlay: Overlay) -> bool:
+    """So much coincides that another seed can hardly do better."""
+    return overlay.a.size >= max(p.SETTLED_COUNT, p.SETTLED_SHARE * min(overlay.common))
 
 
 def _overlay(first: Prepared, second: Prepared, a: Index, b: Index, weight: Matrix) -> Overlay:
