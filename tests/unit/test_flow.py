@@ -18,7 +18,7 @@ from offline_queue.signers import load_signer
 from offline_queue.store import Queue
 from offline_queue.vault import Vault
 from station import booking as bookings
-from station import flow
+from station import flow, policy
 from station.booking import Booking, Segment
 from station.booking_store import BookingStore, Taken
 from station.capture import CaptureOutcome
@@ -167,11 +167,20 @@ def test_what_the_bureau_would_refuse_is_not_queued(line: flow.Line) -> None:
     assert line.queue.entries() == []
 
 
-def test_a_type_without_a_builder_is_refused(line: flow.Line) -> None:
+def test_a_type_the_policy_has_no_rule_for_is_refused(line: flow.Line) -> None:
     booking = replace(_complete(line, "b-1"), tot="CNA")
+    with pytest.raises(PolicyError, match=r"tot\.known-only"):
+        flow.submit_booking(line, booking)
+
+
+def test_a_type_that_cannot_be_built_is_refused(line: flow.Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = policy.Decision(True, "test", "test", "test")
+    monkeypatch.setattr(policy, "decide", lambda *_args, **_kwargs: allowed)
+    booking = replace(_complete(line, "b-1"), tot="XXX")
     with pytest.raises(RecordError) as caught:
         flow.submit_booking(line, booking)
     assert caught.value.code == "record.unknown_tot"
+    assert line.queue.entries() == []
 
 
 def test_a_control_number_is_one_to_a_booking_and_fits_the_field() -> None:
