@@ -52,7 +52,9 @@ class Result:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
     parser.add_argument("--ppi", type=int, default=500)
-    parser.add_argument("--max-impostors", type=int, default=4000, help="a seeded sample of so many (default 4000)")
+    parser.add_argument(
+        "--max-impostors", type=int, default=4000, help="a seeded sample of so many (default 4000)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
 
 
@@ -62,7 +64,9 @@ def run(args: argparse.Namespace) -> int:
     for folder in args.folders:
         images = load(folder)
         for who, extractor, matcher in _programs():
-            results.append(measure(folder.name, who, images, args.ppi, extractor, matcher, args.max_impostors))
+            results.append(
+                measure(folder.name, who, images, args.ppi, extractor, matcher, args.max_impostors)
+            )
             if not args.json:
                 print(_line(results[-1]), flush=True)
     if args.json:
@@ -74,7 +78,9 @@ def load(folder: Path) -> list[tuple[str, Image]]:
     """(finger, image) of a folder, in order. Raises EnvironmentFault environment.no_images for fewer than two."""
     files = sorted(f for f in folder.glob("*_*") if f.suffix.lower() in SUFFIXES)
     if len(files) < 2:
-        raise EnvironmentFault("environment.no_images", f"{folder} has no images <finger>_<n>.png", "Check the path.")
+        raise EnvironmentFault(
+            "environment.no_images", f"{folder} has no images <finger>_<n>.png", "Check the path."
+        )
     return [(file.stem.rpartition("_")[0], load_gray(file)) for file in files]
 
 
@@ -172,7 +178,11 @@ def _programs() -> list[tuple[str, Callable[[Image, int], Any], Callable[[Any, A
     def extractor(ppi: int) -> Any:
         return nbis.new_nbis_extractor(
             nbis.NbisExtractorSettings(
-                min_quality=0.0, get_center=False, check_fingerprint=False, compute_nfiq2=False, ppi=float(ppi)
+                min_quality=0.0,
+                get_center=False,
+                check_fingerprint=False,
+                compute_nfiq2=False,
+                ppi=float(ppi),
             )
         )
 
@@ -183,7 +193,9 @@ def _programs() -> list[tuple[str, Callable[[Image, int], Any], Callable[[Any, A
 
 
 def _line(r: Result) -> str:
-    at = "" if r.fmr_at_same is None else f"  at {SAME:.0f}: FMR {r.fmr_at_same:.3f} FNMR {r.fnmr_at_same:.2f}"
+    at = (
+        "" if r.fmr_at_same is None else f"  at {SAME:.0f}: FMR {r.fmr_at_same:.3f} FNMR {r.fnmr_at_same:.2f}"
+    )
     return (
         f"{r.folder:14} {r.who:8} {r.images:4} images  EER {r.eer:6.2f}  FMR100 {r.fmr100:6.2f}  "
         f"FMR1000 {r.fmr1000:6.2f}  ZeroFMR {r.zerofmr:6.2f}  extract {r.extract_ms:6.1f} ms  "

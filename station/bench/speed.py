@@ -111,7 +111,10 @@ def _peer(square: Image, roll: Image) -> list[tuple[str, Callable[[], Any], floa
             min_quality=0.0, get_center=False, check_fingerprint=False, compute_nfiq2=False, ppi=500.0
         )
     )
-    data = {name: cv2.imencode(".bmp", image)[1].tobytes() for name, image in (("400×400", square), ("800×750", roll))}
+    data = {
+        name: cv2.imencode(".bmp", image)[1].tobytes()
+        for name, image in (("400×400", square), ("800×750", roll))
+    }
     return [
         (f"NBIS mindtct {name}", lambda image=image: extractor.extract_minutiae(image), None)  # type: ignore[misc]
         for name, image in data.items()

@@ -23,10 +23,14 @@ BAR_FROM = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, BMP, TIFF, WSQ or JP2, 8-bit grey")
+    parser.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="PNG, BMP, TIFF, WSQ or JP2, 8-bit grey"
+    )
     parser.add_argument("--ppi", type=int, default=500, help="resolution of the images (default 500)")
     parser.add_argument("--json", action="store_true", help="one JSON array for a program")
-    parser.add_argument("--out-dir", type=Path, help="write pictures with minutiae and quality drawn on into it")
+    parser.add_argument(
+        "--out-dir", type=Path, help="write pictures with minutiae and quality drawn on into it"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,7 +95,9 @@ def _picture(image: Path, folder: Path, pixels: Any) -> Path:
         number += 1
         target = folder / f"{image.stem}-{number}.png"
     if not cv2.imwrite(str(target), pixels):
-        raise ImageError("image.cannot_write", f"{target} cannot be written", "Check the folder and the disk.")
+        raise ImageError(
+            "image.cannot_write", f"{target} cannot be written", "Check the folder and the disk."
+        )
     return target
 
 

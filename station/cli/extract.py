@@ -19,9 +19,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ppi", type=int, default=500, help="resolution of the image (default 500)")
     parser.add_argument("--format", choices=sorted(templates.CODECS), default="json")
     parser.add_argument("--out", type=Path, help="file to write; without it JSON goes to standard output")
-    parser.add_argument("--fgp", type=int, default=0, choices=range(11), metavar="0-10", help="finger position")
-    parser.add_argument("--imp", type=int, default=0, choices=[imp.value for imp in IMP], help="0 plain, 1 rolled")
-    parser.add_argument("--trace", type=Path, metavar="DIR", help="write what each stage saw into this folder")
+    parser.add_argument(
+        "--fgp", type=int, default=0, choices=range(11), metavar="0-10", help="finger position"
+    )
+    parser.add_argument(
+        "--imp", type=int, default=0, choices=[imp.value for imp in IMP], help="0 plain, 1 rolled"
+    )
+    parser.add_argument(
+        "--trace", type=Path, metavar="DIR", help="write what each stage saw into this folder"
+    )
     parser.add_argument("--json", action="store_true", help="a summary for a program")
 
 

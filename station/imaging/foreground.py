@@ -21,7 +21,9 @@ def segment(contrast: Plane, coherence: Plane) -> Mask:
     rich = contrast > np.maximum(level, p.CONTRAST_LOCAL * nearby)
     raw = (rich & (coherence > p.FOREGROUND_COHERENCE)).astype(np.uint8)
     closed = _padded(raw, cv2.MORPH_CLOSE, _disc(p.FOREGROUND_CLOSE), cv2.BORDER_CONSTANT)
-    return _fill_holes(_drop_islands(_padded(closed, cv2.MORPH_OPEN, _disc(p.FOREGROUND_OPEN), cv2.BORDER_REPLICATE)))
+    return _fill_holes(
+        _drop_islands(_padded(closed, cv2.MORPH_OPEN, _disc(p.FOREGROUND_OPEN), cv2.BORDER_REPLICATE))
+    )
 
 
 def _disc(diameter: int) -> NDArray[np.uint8]:
@@ -29,7 +31,9 @@ def _disc(diameter: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), dtype=np.uint8)
 
 
-def _padded(mask: NDArray[np.uint8], operation: int, kernel: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
+def _padded(
+    mask: NDArray[np.uint8], operation: int, kernel: NDArray[np.uint8], edge: int
+) -> NDArray[np.uint8]:
     """Closing that does not grow towards the picture's edge, or opening that does not shrink from it."""
     pad = kernel.shape[0]
     wide = cv2.copyMakeBorder(mask, pad, pad, pad, pad, edge, value=0)

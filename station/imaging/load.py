@@ -23,7 +23,9 @@ def load_gray(path: Path | str) -> NDArray[np.uint8]:
             raise ImageError("image.too_large", f"{file} has {file.stat().st_size} bytes", "Check the file.")
         data = file.read_bytes()
     except OSError as error:
-        raise ImageError("image.missing", f"{file} cannot be read: {error.strerror}", "Check the path.") from error
+        raise ImageError(
+            "image.missing", f"{file} cannot be read: {error.strerror}", "Check the path."
+        ) from error
     return decode_any(data)
 
 

@@ -40,7 +40,7 @@ def local_contrast(band: Plane) -> Plane:
 
 def equalise(band: Plane, contrast: Plane) -> Plane:
     """Divide by local contrast (not below the floor) and bound the result to ±3. float32 [h, w]."""
-    gain = 1.0 / np.maximum(contrast, p.CONTRAST_FLOOR)
+    gain = np.asarray(1.0 / np.maximum(contrast, p.CONTRAST_FLOOR), dtype=np.float32)
     return np.asarray(np.clip(band * up(gain, band.shape), -3.0, 3.0), dtype=np.float32)
 
 

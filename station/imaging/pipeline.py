@@ -81,7 +81,10 @@ def minutiae(seen: Ridges, trace: Trace | None = None) -> residues.Residues:
     found = residues.find(seen.wave, inner, seen.strength, seen.period)
     kept = spurious.remove(spurious.not_cut_off(found, seen.mask))
     if trace is not None:
-        trace.data("minutiae", {"found": len(found), "kept": len(kept), "x": kept.x, "y": kept.y, "angle": kept.angle})
+        trace.data(
+            "minutiae",
+            {"found": len(found), "kept": len(kept), "x": kept.x, "y": kept.y, "angle": kept.angle},
+        )
     return kept
 
 

@@ -8,6 +8,7 @@ there is one ridge more, hence the direction; ridge or valley on the side with f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -36,7 +37,9 @@ class Residues:
 
     def keep(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Residues:
         """The residues a mask or index array names."""
-        return Residues(self.x[which], self.y[which], self.angle[which], self.kind[which], self.strength[which])
+        return Residues(
+            self.x[which], self.y[which], self.angle[which], self.kind[which], self.strength[which]
+        )
 
 
 def find(wave: RidgeWave, mask: NDArray[np.uint8], strength: Plane, period: Plane) -> Residues:
@@ -48,12 +51,13 @@ def find(wave: RidgeWave, mask: NDArray[np.uint8], strength: Plane, period: Plan
     nx, ny = wave.nx[at], wave.ny[at]
     # towards the side with one ridge more: the normal turned a quarter clockwise as seen, times the charge
     ux, uy = -ny * charge, nx * charge
-    reach = p.SIDE_DISTANCE * _at(period, x / p.GRID, y / p.GRID)
+    grid_x, grid_y = x / np.float32(p.GRID), y / np.float32(p.GRID)
+    reach = np.float32(p.SIDE_DISTANCE) * _at(period, grid_x, grid_y)
     ahead = _at(wave.real, x + ux * reach, y + uy * reach)
     behind = _at(wave.real, x - ux * reach, y - uy * reach)
     kind = np.where(behind > ahead, MinutiaKind.BIFURCATION, MinutiaKind.ENDING).astype(np.uint8)
     angle = np.degrees(np.arctan2(-uy, ux)) % 360.0
-    return Residues(x, y, angle.astype(np.float32) % 360, kind, _at(strength, x / p.GRID, y / p.GRID))
+    return Residues(x, y, angle.astype(np.float32) % 360, kind, _at(strength, grid_x, grid_y))
 
 
 def _candidates(wave: RidgeWave, mask: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -84,7 +88,12 @@ def _winding(
     """Charge (+1 or -1, counter-clockwise as seen) of the loops that have one, and where they are."""
     nx0, ny0 = wave.nx[rows, columns], wave.ny[rows, columns]
     corners = []
-    for dy, dx in ((0, 0), (1, 0), (1, 1), (0, 1)):  # down, right, up, left: counter-clockwise as seen, y down
+    for dy, dx in (
+        (0, 0),
+        (1, 0),
+        (1, 1),
+        (0, 1),
+    ):  # down, right, up, left: counter-clockwise as seen, y down
         at = (rows + dy, columns + dx)
         same = np.where(wave.nx[at] * nx0 + wave.ny[at] * ny0 >= 0, 1.0, -1.0)
         corners.append(wave.real[at] + 1j * wave.imag[at] * same)
@@ -94,7 +103,7 @@ def _winding(
     return np.sign(charge[hit]).astype(np.float32), rows[hit], columns[hit]
 
 
-def _at(plane: Plane, x: NDArray[np.float32], y: NDArray[np.float32]) -> Vector:
+def _at(plane: Plane, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> Vector:
     """Nearest values of a plane at points, edge values outside."""
     column = np.clip(np.rint(x), 0, plane.shape[1] - 1).astype(int)
     row = np.clip(np.rint(y), 0, plane.shape[0] - 1).astype(int)

@@ -18,7 +18,9 @@ def inner_mask(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.ui
     """The foreground at full size less a border, with the picture's edge counted as border. uint8, 0 or 1."""
     wide = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     inside = cv2.distanceTransform(wide, cv2.DIST_L2, 3)[1:-1, 1:-1] * p.GRID
-    near = cv2.resize((inside > p.BORDER).astype(np.uint8), (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST)
+    near = cv2.resize(
+        (inside > p.BORDER).astype(np.uint8), (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST
+    )
     return np.asarray(near, dtype=np.uint8)
 
 
@@ -46,7 +48,7 @@ def remove(found: Residues) -> Residues:
 def _distances(found: Residues) -> NDArray[np.float32]:
     distance = np.hypot(found.x[:, None] - found.x[None, :], found.y[:, None] - found.y[None, :])
     np.fill_diagonal(distance, np.inf)
-    return distance.astype(np.float32)
+    return np.asarray(distance, dtype=np.float32)
 
 
 def _in_dipole(found: Residues) -> NDArray[np.bool_]:

@@ -50,7 +50,7 @@ def viewable(pixels: NDArray[Any]) -> NDArray[np.uint8]:
         return pixels.astype(np.uint8) * np.uint8(255)
     low, high = np.percentile(pixels, (1, 99))
     scaled = (pixels.astype(np.float64) - low) * (255.0 / max(float(high - low), 1e-9))
-    return np.clip(scaled, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(scaled, 0, 255), dtype=np.uint8)
 
 
 def _plain(value: Any) -> Any:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from station.matching import parameters as p
-from station.matching.consistency import Index, Pairs, wrap
-from station.matching.descriptors import Matrix, Prepared
+from station.matching.consistency import Index, Pairs
+from station.matching.descriptors import Matrix, Prepared, wrap
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,9 @@ def _overlay(first: Prepared, second: Prepared, a: Index, b: Index, weight: Matr
     return Overlay(a, b, closeness, _common(x, y, second), float(np.degrees(turn)))
 
 
-def _rigid(first: Prepared, second: Prepared, a: Index, b: Index, weight: Matrix) -> tuple[Matrix, Matrix, float]:
+def _rigid(
+    first: Prepared, second: Prepared, a: Index, b: Index, weight: Matrix
+) -> tuple[Matrix, Matrix, float]:
     """First impression rotated and shifted onto the second: weighted least squares (Kabsch) over the pairs."""
     w = weight / weight.sum()
     za, zb = first.x[a] + 1j * first.y[a], second.x[b] + 1j * second.y[b]
@@ -82,7 +84,9 @@ def _affine(x: Matrix, y: Matrix, second: Prepared, a: Index, b: Index) -> tuple
     return (x + moved[:, 0]).astype(np.float32), (y + moved[:, 1]).astype(np.float32)
 
 
-def _coincide(x: Matrix, y: Matrix, angle: Matrix, second: Prepared, reach: float) -> tuple[Index, Index, Matrix]:
+def _coincide(
+    x: Matrix, y: Matrix, angle: Matrix, second: Prepared, reach: float
+) -> tuple[Index, Index, Matrix]:
     """Mutual nearest minutiae within reach and ALIGN_ANGLE: indices and closeness."""
     gap = ((x[:, None] - second.x) ** 2 + (y[:, None] - second.y) ** 2) / np.float32(reach**2)
     turn = wrap(angle[:, None] - second.angle) / np.float32(np.radians(p.ALIGN_ANGLE))

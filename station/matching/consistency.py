@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from station.matching import parameters as p
-from station.matching.descriptors import Matrix, Prepared
+from station.matching.descriptors import Matrix, Prepared, wrap
 
 Index = NDArray[np.intp]
 
@@ -45,16 +45,12 @@ def relax(first: Prepared, second: Prepared, similarity: Matrix) -> Pairs:
     """Propose pairs and let them support each other."""
     a, b = propose(similarity)
     agree = _agreement(first, a, second, b)
-    own = similarity[a, b]
-    support = own.copy()
+    support = similarity[a, b]
+    spread = np.float32((1 - p.KEEP) * p.SPREAD / max(a.size - 1, 1))
     for _ in range(p.ROUNDS):
-        support = p.KEEP * support + (1 - p.KEEP) * (agree @ support) / max(a.size - 1, 1) * _SPREAD
+        support = np.asarray(np.float32(p.KEEP) * support + spread * (agree @ support), dtype=np.float32)
     order = np.argsort(-support, kind="stable")
     return Pairs(a[order], b[order], support[order], agree[np.ix_(order, order)])
-
-
-_SPREAD = np.float32(8.0)
-"""A true pair agrees with perhaps one proposed pair in eight; this keeps its support from fading over the rounds."""
 
 
 def _agreement(first: Prepared, a: Index, second: Prepared, b: Index) -> Matrix:
@@ -66,7 +62,7 @@ def _agreement(first: Prepared, a: Index, second: Prepared, b: Index) -> Matrix:
     d3 = np.abs(wrap(bearing_a - bearing_b)) / np.radians(p.BEARING_TOLERANCE)
     agree = np.exp(-0.5 * (d1**4 + d2**4 + d3**4))
     agree[(a[:, None] == a[None, :]) | (b[:, None] == b[None, :])] = 0.0
-    return agree.astype(np.float32)
+    return np.asarray(agree, dtype=np.float32)
 
 
 def firmness(first: Prepared, a: Index, second: Prepared, b: Index) -> float:
@@ -82,8 +78,3 @@ def _relations(side: Prepared, index: Index) -> tuple[Matrix, Matrix, Matrix]:
     x, y, angle = side.x[index], side.y[index], side.angle[index]
     dx, dy = x[None, :] - x[:, None], y[None, :] - y[:, None]
     return np.hypot(dx, dy), angle[None, :] - angle[:, None], np.arctan2(dy, dx) - angle[:, None]
-
-
-def wrap(radians: Matrix) -> Matrix:
-    """Angles into -π to π."""
-    return np.asarray(radians - np.float32(2 * np.pi) * np.rint(radians / np.float32(2 * np.pi)), dtype=np.float32)

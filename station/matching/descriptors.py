@@ -63,7 +63,7 @@ def _cell_centres() -> tuple[Matrix, Matrix]:
     line = (np.arange(p.CELLS, dtype=np.float32) + 0.5) / p.CELLS * 2 - 1
     u, v = (a.ravel() * np.float32(p.RADIUS) for a in np.meshgrid(line, line))
     inside = np.hypot(u, v) <= p.RADIUS
-    return u[inside], v[inside]
+    return np.asarray(u[inside], dtype=np.float32), np.asarray(v[inside], dtype=np.float32)
 
 
 _U, _V = _cell_centres()
@@ -81,7 +81,7 @@ def _cylinders(x: Matrix, y: Matrix, angle: Matrix) -> tuple[Matrix, Matrix]:
     distance = (u[:, None, :] - _U[None, :, None]) ** 2 + (v[:, None, :] - _V[None, :, None]) ** 2
     place = np.exp(distance * np.float32(-0.5 / p.CELL_SIGMA**2)) * weight[:, None, :]
     layers = (np.arange(p.LAYERS, dtype=np.float32) + 0.5) * (2 * np.pi / p.LAYERS) - np.pi
-    off = np.angle(np.exp(1j * (turn[:, :, None] - layers))).astype(np.float32)
+    off = wrap(turn[:, :, None] - layers.astype(np.float32))
     direction = np.exp(off**2 * np.float32(-0.5 / np.radians(p.LAYER_SIGMA) ** 2))
     value = 1.0 - np.exp(-(place @ direction) / np.float32(p.SATURATION))
     cylinders = value.reshape(x.size, -1).astype(np.float32)
@@ -89,12 +89,21 @@ def _cylinders(x: Matrix, y: Matrix, angle: Matrix) -> tuple[Matrix, Matrix]:
     return cylinders, norms.astype(np.float32)
 
 
-def _gather(near: NDArray[np.bool_], u: Matrix, v: Matrix, turn: Matrix) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+def _gather(
+    near: NDArray[np.bool_], u: Matrix, v: Matrix, turn: Matrix
+) -> tuple[Matrix, Matrix, Matrix, Matrix]:
     """Only the neighbours, packed to the left: [n, most neighbours] each, and weight 1 or 0."""
     most = max(int(near.sum(axis=1).max()), 1)
     order = np.argsort(~near, axis=1, kind="stable")[:, :most]
-    take = lambda plane: np.take_along_axis(plane, order, axis=1).astype(np.float32)  # noqa: E731
-    return take(u), take(v), take(turn), take(near.astype(np.float32))
+    rows = np.arange(near.shape[0])[:, None]
+    return u[rows, order], v[rows, order], turn[rows, order], near[rows, order].astype(np.float32)
+
+
+def wrap(radians: Matrix) -> Matrix:
+    """Angles into -π to π."""
+    return np.asarray(
+        radians - np.float32(2 * np.pi) * np.rint(radians / np.float32(2 * np.pi)), dtype=np.float32
+    )
 
 
 def similarity(a: Prepared, b: Prepared) -> Matrix:

@@ -12,7 +12,6 @@ from station.matching import parameters as p
 from station.matching.alignment import Overlay
 from station.matching.descriptors import Prepared, prepare, similarity
 
-
 SAME = 40.0
 """score from which two impressions are very likely of one finger (measured false match rate: docs/imaging.md)."""
 

@@ -35,6 +35,8 @@ ROUNDS: Final = 4
 """rounds of relaxation (MCC: 5)."""
 KEEP: Final = 0.5
 """share of a pair's own evidence kept in each round (MCC: 0.5)."""
+SPREAD: Final = 8.0
+"""a true pair agrees with perhaps one proposed pair in eight: keeps its support from fading. chosen."""
 SEEDS: Final = 4
 """alignments tried. chosen."""
 SETTLED_COUNT: Final = 12

@@ -44,7 +44,9 @@ def wrong_finger(
 ) -> SequenceFinding | None:
     """Check a new single-finger impression (a roll, a plain, a slap's segment) said to be `fgp` (1 to 10) against
     what was taken so far, by single-finger position. None when nothing speaks against it."""
-    scores = {position: best_score(candidate, templates) for position, templates in taken.items() if templates}
+    scores = {
+        position: best_score(candidate, templates) for position, templates in taken.items() if templates
+    }
     own = scores.pop(fgp, None)
     other, score = max(scores.items(), key=lambda item: item[1], default=(fgp, 0.0))
     if score >= FOUND and (own is None or score > CLEARLY * own):

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from station.friction_ridge import MinutiaTemplate
+from typing import Protocol
+
+from station.friction_ridge import FGP, IMP, MinutiaTemplate
 from station.templates import incits378_2004, iso19794_2_2005, json_text
 from station.templates.minutia_record import MAGIC, ViewHeader, bad
 
-CODECS = {codec.NAME: codec for codec in (json_text, iso19794_2_2005, incits378_2004)}
+
+class Codec(Protocol):
+    """What every template codec offers."""
+
+    NAME: str
+
+    def encode(
+        self, template: MinutiaTemplate, *, fgp: FGP | int = 0, imp: IMP | int = 0, quality: int = 0
+    ) -> bytes: ...
+
+
+CODECS: dict[str, Codec] = {codec.NAME: codec for codec in (json_text, iso19794_2_2005, incits378_2004)}
 """Name as on the command line to module; each has `encode(template, *, fgp, imp, quality) -> bytes`."""
 
-__all__ = ["CODECS", "ViewHeader", "decode_any", "encode"]
+__all__ = ["CODECS", "Codec", "ViewHeader", "decode_any", "encode"]
 
 
 def encode(name: str, template: MinutiaTemplate, *, fgp: int = 0, imp: int = 0, quality: int = 0) -> bytes:

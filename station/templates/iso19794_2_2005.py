@@ -41,5 +41,18 @@ def decode(data: bytes) -> tuple[MinutiaTemplate, ViewHeader]:
     template, (fgp, imp, quality), extended = rec.read_view(cursor, width, height, ANGLE_UNIT)
     for _ in range(views - 1):
         rec.read_view(cursor, width, height, ANGLE_UNIT)
-    header = ViewHeader(fgp, imp, quality, width, height, (across, downwards), device, views, 0, 0, extended, cursor.take(cursor.left))
+    header = ViewHeader(
+        fgp,
+        imp,
+        quality,
+        width,
+        height,
+        (across, downwards),
+        device,
+        views,
+        0,
+        0,
+        extended,
+        cursor.take(cursor.left),
+    )
     return rec.with_ppi(template, rec.ppi_of(header.ppcm)), header

@@ -167,5 +167,3 @@ def check_start(cursor: Cursor, standard: str) -> None:
     """Raise template.not_fmr unless the record starts as both standards do."""
     if cursor.take(len(MAGIC)) != MAGIC:
         raise bad("not_fmr", f"not a finger minutiae record of {standard}")
-
-

@@ -22,7 +22,9 @@ def encode(gray: NDArray[np.uint8], ppi: int) -> bytes:
 def decode(data: bytes) -> NDArray[np.uint8]:
     """Always refuses: raises ImageError image.size_needed."""
     raise ImageError(
-        "image.size_needed", f"{len(data)} raw bytes do not say their width", "Take HLL and VLL from the record."
+        "image.size_needed",
+        f"{len(data)} raw bytes do not say their width",
+        "Take HLL and VLL from the record.",
     )
 
 

@@ -30,9 +30,15 @@ def decode_gray(data: bytes, *formats: str) -> NDArray[np.uint8]:
                 return gray_of(picture)
         except ImageError:
             raise
+        except UnidentifiedImageError as error:  # its message names a Python object
+            raise ImageError(
+                "image.unreadable", f"not a {' or '.join(formats)} image", "Check which file was meant."
+            ) from error
         except READ_ERRORS as error:
             raise ImageError(
-                "image.unreadable", f"not a readable {' or '.join(formats)} image: {error}", "Get the file again."
+                "image.unreadable",
+                f"not a readable {' or '.join(formats)} image: {error}",
+                "Get the file again.",
             ) from error
 
 
@@ -53,4 +59,6 @@ def gray_of(picture: Image.Image) -> NDArray[np.uint8]:
 
 def _check_size(size: tuple[int, int]) -> None:
     if size[0] * size[1] > p.MAX_PIXELS:
-        raise ImageError("image.too_large", f"{size[0]}×{size[1]} pixels are more than any platen", "Check the file.")
+        raise ImageError(
+            "image.too_large", f"{size[0]}×{size[1]} pixels are more than any platen", "Check the file."
+        )

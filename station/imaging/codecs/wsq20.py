@@ -27,9 +27,13 @@ def encode(gray: NDArray[np.uint8], ppi: int) -> bytes:
     """WSQ bytes. Raises ImageError image.bad_ppi, image.not_gray8, image.too_small, image.codec_failed."""
     check_pixels(gray)
     if ppi != PPI:
-        raise ImageError("image.bad_ppi", f"WSQ is for {PPI} ppi, not {ppi}", "Use JP2 for other resolutions.")
+        raise ImageError(
+            "image.bad_ppi", f"WSQ is for {PPI} ppi, not {ppi}", "Use JP2 for other resolutions."
+        )
     if min(gray.shape) < MIN_SIDE:
-        raise ImageError("image.too_small", f"WSQ needs at least {MIN_SIDE} pixels a side", "Use the whole frame.")
+        raise ImageError(
+            "image.too_small", f"WSQ needs at least {MIN_SIDE} pixels a side", "Use the whole frame."
+        )
     out = io.BytesIO()
     try:
         Image.fromarray(gray).save(out, format="WSQ")
@@ -46,4 +50,6 @@ def decode(data: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data), formats=["WSQ"]) as picture:
             return np.array(picture, dtype=np.uint8)
     except Exception as error:  # the library raises bare Exception, and UnboundLocalError on some damage
-        raise ImageError("image.unreadable", f"WSQ data is damaged: {error}", "Get the file again.") from error
+        raise ImageError(
+            "image.unreadable", f"WSQ data is damaged: {error}", "Get the file again."
+        ) from error

@@ -1,7 +1,8 @@
 """Quality: how good an image is, what is wrong with it, where, and what to do.
 
-Both glance at a quarter of the pixels for grey levels, contact and coherence; `assess` adds how strong the ridge wave
-is (the pipeline's first five stages), `assess_preview` guesses that from coherence, for live feedback. Neither raises on a blank image: an empty platen has score 0 and cause `blank`.
+Both glance at a quarter of the pixels for grey levels, contact and coherence; `assess` adds how strong the ridge
+wave is (the pipeline's first five stages), `assess_preview` guesses that from coherence, for live feedback.
+Neither raises on a blank image: an empty platen has score 0 and cause `blank`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ from station.imaging.quality.report import BLANK, report
 
 __all__ = ["assess", "assess_preview"]
 
+
 def assess(gray: NDArray[np.uint8], ppi: int) -> QualityReport:
-    """Score, causes and measures of a final image uint8 [h, w]. Raises ImageError (image.not_gray8, …), not on blank."""
+    """Score, causes and measures of a final image uint8 [h, w].
+
+    Raises ImageError (check.py), but not on a blank image.
+    """
     try:
         seen = pipeline.look(gray, ppi)
     except ImageError as error:
@@ -37,7 +42,9 @@ def assess_seen(gray: NDArray[np.uint8], ppi: int, seen: pipeline.Ridges) -> Qua
     scene = glance(gray, ppi)
     strength = measures.whole(seen.strength * seen.mask, seen.box, seen.shape)
     period = float(np.median(seen.period[seen.mask])) if seen.mask.any() else 0.0
-    return report(replace(scene, strength=_fit(strength, scene.mask.shape), period=period), ppi / p.NOMINAL_PPI)
+    return report(
+        replace(scene, strength=_fit(strength, scene.mask.shape), period=period), ppi / p.NOMINAL_PPI
+    )
 
 
 def _fit(plane: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """What is wrong, as the officer can mend it. In: Measures; out: QualityCause tuple, worst first.
 
-Codes (stable): blank, no_ridges, inverted, too_little_area, too_light, too_dry, too_wet, too_hard, smeared, low_contrast,
-off_centre.
+Codes (stable): blank, no_ridges, inverted, too_little_area, too_light, too_dry, too_wet, too_hard, smeared,
+low_contrast, off_centre.
 """
 
 from __future__ import annotations
@@ -62,7 +62,12 @@ def _hard(m: Measures) -> float:
 
 
 def _is_smeared(m: Measures) -> bool:
-    return _blurred(m) < q.SMEAR_CONTRAST and m.solid < 0.15 and m.duty < q.SMEAR_DUTY and m.ground - m.ink > q.LOW_SPAN
+    return (
+        _blurred(m) < q.SMEAR_CONTRAST
+        and m.solid < 0.15
+        and m.duty < q.SMEAR_DUTY
+        and m.ground - m.ink > q.LOW_SPAN
+    )
 
 
 def _smeared(m: Measures) -> float:

@@ -140,5 +140,3 @@ def whole(plane: Plane, box: tuple[int, int, int, int], shape: tuple[int, ...]) 
     row, column = box[1] // p.GRID, box[0] // p.GRID
     out[row : row + plane.shape[0], column : column + plane.shape[1]] = plane
     return out
-
-

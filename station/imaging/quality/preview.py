@@ -35,7 +35,9 @@ def glance(gray: NDArray[np.uint8], ppi: int) -> Scene:
     coherence = _coherence(np.asarray(source, dtype=np.float32), grid)
     mask = foreground.segment(contrast.astype(np.float32), coherence)
     return Scene(
-        gray=np.asarray(cv2.resize(half, (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_NEAREST), np.uint8),
+        gray=np.asarray(
+            cv2.resize(half, (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_NEAREST), np.uint8
+        ),
         grey=np.asarray(grey, dtype=np.float32),
         contrast=contrast.astype(np.float32),
         coherence=coherence,
