@@ -27,7 +27,7 @@ LEVELS = (-LIMIT, 0.0, LIMIT)
 """Spacings of the bank: logarithms of relative frequency, blended linearly."""
 _PASSES: tuple[tuple[float, float], ...] = ((1.4, 1.2),) * 2 + ((1.0, 1.0),) * 3 + ((0.7, 0.8),) * 2
 """(spread along the ridge, across the ridge) of the filters of each pass, in ridge periods. Wider and more passes give
-fewer minutiae; these give 0.2 to the square millimetre, as Stoney (1987) counts on real fingers."""
+fewer minutiae; these give 0.25 to the square mm (Stoney, 1987, counts 0.2 on real fingers)."""
 _FINAL = (0.6, 0.6)
 _LATITUDE = 0.19
 """Part of the ridge frequency by which ridges may lie closer or wider than asked at no cost."""
