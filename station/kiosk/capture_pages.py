@@ -46,14 +46,14 @@ async def start_capture(request: Request) -> Response:
         if not is_typed(error):
             raise
         view = {**_panel(request, await booking_of(request)), "mode": "error", "problem": problem(error)}
-        return await part(request, "panel.html", view)
-    return await part(request, "panel.html", _panel(request, await booking_of(request), after=True))
+        return await _answer(request, view)
+    return await _answer(request, _panel(request, await booking_of(request), after=True))
 
 
 async def stop_capture(request: Request) -> Response:
     await signed_form(request)
     counter_of(request).desk.room.cancel()
-    return Response(status_code=204)
+    return Response(status_code=204) if "hx-request" in request.headers else _whole_page(request)
 
 
 async def override(request: Request) -> Response:
@@ -73,8 +73,8 @@ async def override(request: Request) -> Response:
         if not is_typed(error):
             raise
         view = {**_panel(request, await booking_of(request)), "override_problem": problem(error)}
-        return await part(request, "panel.html", view)
-    return await part(request, "panel.html", _panel(request, await booking_of(request)))
+        return await _answer(request, view)
+    return await _answer(request, _panel(request, await booking_of(request)))
 
 
 async def attempt_picture(request: Request) -> Response:
@@ -92,6 +92,17 @@ async def attempt_picture(request: Request) -> Response:
     )
     headers = {"cache-control": "private, max-age=600"}
     return Response(content, media_type="image/jpeg", headers=headers)
+
+
+async def _answer(request: Request, view: dict[str, Any]) -> Response:
+    """The panel for a page whose script is running; the whole page again for a button pressed before it did."""
+    if "hx-request" in request.headers:
+        return await part(request, "panel.html", view)
+    return _whole_page(request)
+
+
+def _whole_page(request: Request) -> Response:
+    return go_to(request, f"/bookings/{request.path_params['id']}/capture")
 
 
 def _panel(request: Request, booking: Booking, *, after: bool = False) -> dict[str, Any]:

@@ -25,6 +25,12 @@ def post(client, path, **values):
     return client.post(path, data={"csrf": csrf(client), **values}, follow_redirects=False)
 
 
+def press(client, path, **values):
+    """As `post`, by the page's own script."""
+    data = {"csrf": csrf(client), **values}
+    return client.post(path, data=data, headers={"hx-request": "true"}, follow_redirects=False)
+
+
 def captured(client, station, booking, fgp, frame=None):
     """Press Capture and come back when it has ended, as the page does."""
     station.reader.script = [frame] if frame is not None else []
@@ -187,9 +193,9 @@ def test_an_override_on_the_page_needs_the_supervisors_pin(client, station, book
     captured(client, station, booking, 1)
     captured(client, station, booking, 2, coded([1]))
     values = {"fgp": "2", "reason": "checked_by_eye", "second_officer": "Morgan "}
-    refused = post(client, f"/bookings/{booking.id}/override?fgp=2", **values, second_pin="0000")
+    refused = press(client, f"/bookings/{booking.id}/override?fgp=2", **values, second_pin="0000")
     assert "do not agree" in refused.text
-    kept = post(client, f"/bookings/{booking.id}/override?fgp=2", **values, second_pin="8642")
+    kept = press(client, f"/bookings/{booking.id}/override?fgp=2", **values, second_pin="8642")
     assert kept.status_code == 200
     assert station.store.booking(booking.id).accepted[2].number == 1
     assert "override" in client.get(f"/bookings/{booking.id}/review").text
@@ -212,17 +218,17 @@ def test_an_error_of_the_reader_is_told_on_the_panel(client, station, booking):
 
 def test_a_capture_that_may_not_begin_is_told_on_the_panel(client, station, booking):
     station.desk.mark_missing(booking.id, {3: "XX"})
-    answer = post(client, f"/bookings/{booking.id}/capture", fgp="3")
+    answer = press(client, f"/bookings/{booking.id}/capture", fgp="3")
     assert "is marked XX" in answer.text
 
 
 def test_a_page_that_waits_gets_nothing_new_until_the_capture_ends(client, station, booking):
     station.reader.hold = threading.Event()
-    post(client, f"/bookings/{booking.id}/capture", fgp="1")
+    press(client, f"/bookings/{booking.id}/capture", fgp="1")
     path = f"/bookings/{booking.id}/panel?waiting=1"
     assert client.get(path).status_code == 204
     assert 'data-mode="running"' in client.get(f"/bookings/{booking.id}/capture").text
-    assert post(client, f"/bookings/{booking.id}/capture/stop").status_code == 204
+    assert press(client, f"/bookings/{booking.id}/capture/stop").status_code == 204
     assert station.desk.room.run.finished.wait(5)
     assert "cancelled" in client.get(path).text
 
@@ -231,7 +237,7 @@ def test_a_reader_that_hangs_is_told_to_the_page_that_waits(client, station, boo
     monkeypatch.setattr(rooms, "GRACE_S", 0.0)
     hold = threading.Event()
     station.reader.script = [lambda request: hold.wait(5) and coded([1])]
-    post(client, f"/bookings/{booking.id}/capture", fgp="1")
+    press(client, f"/bookings/{booking.id}/capture", fgp="1")
     station.clock.forward(1000)
     panel = client.get(f"/bookings/{booking.id}/panel?waiting=1").text
     hold.set()
@@ -317,3 +323,12 @@ def test_an_error_nobody_foresaw_is_a_page_without_details(client, station, capl
     answer = client.get("/")
     assert answer.status_code == 500
     assert "ZeroDivision" not in answer.text
+
+
+def test_a_button_pressed_before_the_script_runs_brings_the_whole_page(client, station, booking):
+    station.reader.hold = threading.Event()
+    path = f"/bookings/{booking.id}/capture"
+    for answer in (post(client, path, fgp="1"), post(client, path + "/stop")):
+        assert (answer.status_code, answer.headers["location"]) == (303, path)
+    station.reader.hold.set()
+    station.desk.room.run.finished.wait(5)
