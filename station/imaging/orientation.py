@@ -58,12 +58,3 @@ def normals(field: OrientationField, shape: tuple[int, ...]) -> tuple[Plane, Pla
     nx = np.sqrt(np.maximum(0.5 * (1.0 + cos2 / norm), 0.0))
     ny = np.copysign(np.sqrt(np.maximum(0.5 * (1.0 - cos2 / norm), 0.0)), sin2)
     return np.asarray(nx, dtype=np.float32), np.asarray(ny, dtype=np.float32)
-
-
-def sample_normal(
-    field: OrientationField, x: NDArray[np.float32], y: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Angle of the ridge normal, radians in image axes (y down), at points in px."""
-    gx = np.clip((x / p.GRID).astype(int), 0, field.cos2.shape[1] - 1)
-    gy = np.clip((y / p.GRID).astype(int), 0, field.cos2.shape[0] - 1)
-    return np.asarray(0.5 * np.arctan2(field.sin2[gy, gx], field.cos2[gy, gx]), dtype=np.float32)
