@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from station.imaging import parameters as p
 from station.imaging.normalise import Plane, blur_coarse, down, up
