@@ -14,6 +14,7 @@ import sqlite3
 import tempfile
 import threading
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -121,5 +122,5 @@ def _break_things(
 
 def held_by_gateway(folder: Path) -> int:
     """How many submissions the simulated bureau holds, read from its own file."""
-    with sqlite3.connect(folder / "gateway.sqlite") as base:
+    with closing(sqlite3.connect(folder / "gateway.sqlite")) as base:
         return int(base.execute("SELECT count(*) FROM submissions").fetchone()[0])

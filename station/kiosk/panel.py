@@ -26,7 +26,7 @@ HOW: dict[str, str] = {
 
 def panel_view(desk: Desk, booking: Booking, wanted: FGP | None) -> dict[str, Any]:
     """The panel for the position asked for, else for the next one to take."""
-    run = _run_of(desk, booking)
+    run, booking = _newest(desk, booking)
     if run is not None and run.running:
         view = _panel(desk, booking, booking.step(run.fgp), "running", run)
         return {**view, "mode": "error", "problem": problem(hung())} if desk.room.hung else view
@@ -42,7 +42,7 @@ def panel_view(desk: Desk, booking: Booking, wanted: FGP | None) -> dict[str, An
 
 def panel_view_after(desk: Desk, booking: Booking, wanted: FGP | None) -> dict[str, Any]:
     """The panel right after a run: its error, its bad news, or the next finger with its good news."""
-    run = _run_of(desk, booking)
+    run, booking = _newest(desk, booking)
     if run is None or run.running:
         return panel_view(desk, booking, wanted)
     if run.error is not None:
@@ -58,9 +58,12 @@ def panel_view_after(desk: Desk, booking: Booking, wanted: FGP | None) -> dict[s
     return {**view, "accepted": {**verdict_view(attempt), "label": LABELS[attempt.fgp]}}
 
 
-def _run_of(desk: Desk, booking: Booking) -> Run | None:
+def _newest(desk: Desk, booking: Booking) -> tuple[Run | None, Booking]:
+    """The run of this booking, and the booking as that run left it: it may have ended since the page asked."""
     run = desk.room.run
-    return run if run is not None and run.booking_id == booking.id else None
+    if run is None or run.booking_id != booking.id:
+        return None, booking
+    return run, booking if run.running else desk.store.booking(booking.id)
 
 
 def _step(booking: Booking, wanted: FGP | None) -> Step | None:

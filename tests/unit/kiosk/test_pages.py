@@ -9,6 +9,7 @@ import pytest
 
 from drivers.errors import CaptureRetry
 from station.kiosk import room as rooms
+from station.kiosk.panel import panel_view, panel_view_after
 from tests.unit.kiosk.fakes import SUBJECT, FakeResponse, coded
 
 
@@ -332,3 +333,13 @@ def test_a_button_pressed_before_the_script_runs_brings_the_whole_page(client, s
         assert (answer.status_code, answer.headers["location"]) == (303, path)
     station.reader.hold.set()
     station.desk.room.run.finished.wait(5)
+
+
+def test_a_panel_asked_for_just_before_the_verdict_shows_the_verdict(client, station, booking):
+    """The page read the booking, then the capture ended with a finding: the panel must not be half of each."""
+    stale = station.desk.store.booking(booking.id)
+    captured(client, station, booking, "1")
+    captured(client, station, booking, "2", coded([1]))
+    for view in (panel_view(station.desk, stale, None), panel_view_after(station.desk, stale, None)):
+        assert view["mode"] == "wrong_finger"
+        assert view["last"]["finding"]["message"]

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def test_overwritten_pages_are_corrupt_not_a_crash(
 
 
 def test_another_programs_database_is_left_alone(tmp_path: Path, clock: FrozenClock) -> None:
-    with sqlite3.connect(tmp_path / "q.db") as other:
+    with closing(sqlite3.connect(tmp_path / "q.db")) as other, other:
         other.execute("CREATE TABLE theirs (a)")
     other.close()
     assert fault(tmp_path / "q.db", clock).code == "queue.not_a_queue"
@@ -114,7 +115,7 @@ def test_a_migration_runs_once_under_a_backup(
     queue = opened()
     assert queue.database.sql("PRAGMA user_version") == [(2,)]
     assert queue.payload("sub-1") == submission().payload
-    with sqlite3.connect(tmp_path / "queue.db.before-2") as backup:
+    with closing(sqlite3.connect(tmp_path / "queue.db.before-2")) as backup:
         assert backup.execute("PRAGMA user_version").fetchone() == (1,)
         assert backup.execute("SELECT count(*) FROM submission").fetchone() == (1,)
     backup.close()
@@ -146,7 +147,7 @@ def test_another_writer_that_never_ends_is_reported(
 
 def test_a_writer_that_ignores_our_lock_is_reported(queue: Queue, signer: Signer, tmp_path: Path) -> None:
     queue.database.sql("PRAGMA busy_timeout = 1")
-    with sqlite3.connect(tmp_path / "queue.db", isolation_level=None) as other:
+    with closing(sqlite3.connect(tmp_path / "queue.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreFault) as error:
             queue.enqueue(submission(), signer)
