@@ -36,7 +36,9 @@ class Witness:
 
     placed: list[Placed] = field(default_factory=list)
 
-    def __call__(self, seed: int, positions: Sequence[int], kind: str, platen: Platen, touch: Touch) -> Placed:
+    def __call__(
+        self, seed: int, positions: Sequence[int], kind: str, platen: Platen, touch: Touch
+    ) -> Placed:
         placed = stripes(seed, positions, kind, platen, touch)
         self.placed.append(placed)
         return placed
