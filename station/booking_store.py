@@ -67,9 +67,13 @@ class BookingStore:
             _read_back(database)
             database.create_tables([store._bookings, store._frames, store._digests])
         except (pw.PeeweeException, OSError) as error:
+            store.close()
             raise EnvironmentFault(
                 "environment.booking_database", f"{path}: {error}", "check folder, permissions and free disk"
             ) from error
+        except BaseException:
+            store.close()
+            raise
         return store
 
     def close(self) -> None:

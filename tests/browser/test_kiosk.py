@@ -22,10 +22,16 @@ def until(page, function, argument=None):
         page.wait_for_timeout(30)
 
 
+def strike(page, key):
+    """Press a key once, as soon as the page listens."""
+    until(page, "() => document.documentElement.dataset.keys === 'on'")
+    page.keyboard.press(key)
+
+
 def press(page, key, function, argument=None):
     """Press a key until it shows: on a busy machine the first press may come before the page listens."""
     for _ in range(10):
-        page.keyboard.press(key)
+        strike(page, key)
         give_up = time.monotonic() + 2
         while time.monotonic() < give_up:
             if page.evaluate(function, argument):
@@ -44,7 +50,7 @@ def sign_in(page):
 
 
 def new_booking(page):
-    page.keyboard.press("n")
+    strike(page, "n")
     page.wait_for_selector("h1:has-text('New booking')")
     for name, value in {
         "surname": "Synthetic",
@@ -108,27 +114,27 @@ def test_a_person_is_booked_from_sign_in_to_receipt(screen, station, shots):
     assert page.locator(".notice.warn").get_by_text("Moisten the finger").is_visible()
     shots(page, "6-retake")
     station.reader.hold = None
-    page.keyboard.press("r")
+    strike(page, "r")
     page.wait_for_selector(".notice.ok:has-text('Right thumb accepted')")
     shots(page, "7-accepted")
 
     station.reader.script = [coded([1])]
-    page.keyboard.press("Space")
+    strike(page, "Space")
     page.wait_for_selector(".notice.alarm")
     page.wait_for_selector("#overlay .pair.shown")
     assert page.locator("#overlay .pair img").count() == 2
     shots(page, "8-wrong-finger")
-    page.keyboard.press("Space")
+    strike(page, "Space")
     page.wait_for_selector(".notice.ok:has-text('Right index accepted')")
     go_through(page, station, 11)
     shots(page, "9-slap")
     go_through(page, station, 99)
     assert "All impressions taken" in page.text_content("#panel h1")
-    page.keyboard.press("Space")
+    strike(page, "Space")
     page.wait_for_selector("h1:has-text('Review')")
     assert page.locator(".box.done").count() == 13
     shots(page, "10-review")
-    page.keyboard.press("Enter")
+    strike(page, "Enter")
     page.wait_for_selector("h1:has-text('Saved for sending')")
     assert page.locator(".tcn strong").text_content() == "TCN0001"
     station.queue.answers = [FakeResponse("TCN0001", b"No candidate in that file")]
@@ -163,14 +169,14 @@ def test_a_lost_reader_is_told_on_the_panel_and_in_the_status_bar(screen, statio
         Health("disk", None, "⚠", "Disk low: 200 MiB", "call service soon"),
     ]
     screen.goto(f"/bookings/{booking.id}/capture")
-    screen.keyboard.press("Space")
+    strike(screen, "Space")
     screen.wait_for_selector("#panel .notice.bad:has-text('The reader does not answer')")
     assert (
         screen.locator("#status .light.bad").text_content().split()
         == "✕ Reader gone: check the cable".split()
     )
     shots(screen, "15-degraded")
-    screen.keyboard.press("Space")
+    strike(screen, "Space")
     screen.wait_for_selector(".notice.ok:has-text('Right thumb accepted')")
 
 
@@ -179,11 +185,11 @@ def test_a_capture_goes_on_when_the_page_is_loaded_again(screen, station):
     booking = station.desk.new_booking(station.officer, SUBJECT)
     screen.goto(f"/bookings/{booking.id}/capture")
     station.reader.hold = threading.Event()
-    screen.keyboard.press("Space")
+    strike(screen, "Space")
     screen.wait_for_selector("#panel.running")
     screen.reload()
     screen.wait_for_selector("#panel.running")
-    screen.keyboard.press("Escape")
+    strike(screen, "Escape")
     screen.wait_for_selector("#panel .notice.bad:has-text('cancelled')")
     assert station.store.booking(booking.id).attempts == ()
 

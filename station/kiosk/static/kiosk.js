@@ -138,3 +138,6 @@ for (const name of ["load", "error"]) {
   }, true);
 }
 document.querySelectorAll("[data-still]").forEach(showStill);
+
+// The page says when its keys work: htmx, loaded before us, is ready by then too.
+document.addEventListener("DOMContentLoaded", () => { document.documentElement.dataset.keys = "on"; });
