@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,31 @@ class MinutiaKind(enum.IntEnum):
     BIFURCATION = 2
 
 
+class PatternClass(enum.StrEnum):
+    """General pattern class, the codes of ANSI/NIST-ITL 1-2011 Update 2015 field 9.307 (PCF)."""
+
+    PLAIN_ARCH = "PA"
+    TENTED_ARCH = "TA"
+    ARCH = "AU"
+    RIGHT_LOOP = "RS"
+    LEFT_LOOP = "LS"
+    PLAIN_WHORL = "PW"
+    DOUBLE_LOOP = "DL"
+    WHORL = "WU"
+
+
+@dataclass(frozen=True)
+class SingularPoint:
+    """A core or a delta. x, y: pixels as in MinutiaTemplate; angle: degrees counter-clockwise from +x, the way a
+    core opens, None for a delta or where it is not certain; quality: 0 to 1."""
+
+    kind: Literal["core", "delta"]
+    x: float
+    y: float
+    angle: float | None = None
+    quality: float = 1.0
+
+
 @dataclass(frozen=True, eq=False)
 class MinutiaTemplate:
     """Minutiae of one image, as read-only arrays of equal length n.
@@ -76,6 +102,8 @@ class MinutiaTemplate:
               bifurcation: the direction of INCITS 378-2004 and ISO/IEC 19794-2
     kind:     uint8 [n], MinutiaKind
     quality:  uint8 [n], 1 to 100, 0 = not reported
+    singular: cores and deltas that are certain enough to be told
+    pattern:  the pattern class where it is certain, else None
     """
 
     width: int
@@ -86,6 +114,8 @@ class MinutiaTemplate:
     angle: NDArray[np.float32]
     kind: NDArray[np.uint8]
     quality: NDArray[np.uint8]
+    singular: tuple[SingularPoint, ...] = ()
+    pattern: PatternClass | None = None
 
     def __post_init__(self) -> None:
         for name in ("x", "y", "angle", "kind", "quality"):
