@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import enum
 import errno
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from drivers.clock import Clock
 from drivers.links import ByteLink, link_error
@@ -27,106 +28,188 @@ class Kind(enum.StrEnum):
     FLIP = "flip"
     DOUBLE = "double"
     LOSE = "lose"
+    DELAY = "delay"
+    SHORT = "short"
     TRUNCATE = "truncate"
     STALL = "stall"
     UNPLUG = "unplug"
 
 
+@dataclass
+class Progress:
+    """What has become of a fault. fired_at: by the clock of the link; ended: set by whoever ends a stall, or plugs
+    the cable in again."""
+
+    fired: bool = False
+    fired_at: float = 0.0
+    ended: bool = False
+
+
 @dataclass(frozen=True)
 class Fault:
-    """kind, at which byte of the stream from the device (0 = first), over how many bytes; lasting: at every later
-    byte too (flip and lose), instead of once."""
+    """kind, at which byte of the stream (0 = first), over how many bytes; lasting: at every later byte too (flip and
+    lose), instead of once; seconds: of a delay; sent: in what the host sends, instead of in what the device says.
+
+    progress is shared by all copies of the wire that carry this fault, so that a harness can see and end it.
+    """
 
     kind: Kind
     at: int
     span: int = 1
     lasting: bool = False
+    seconds: float = 0.25
+    sent: bool = False
+    progress: Progress = field(default_factory=Progress, compare=False)
 
 
 class FaultyLink:
-    """A ByteLink with one fault in what is read.
+    """A ByteLink with one fault in what is read, or in what is sent.
 
-    truncate: the rest of what the device says until the host writes again is lost; stall: nothing more ever comes;
-    unplug: the link is gone and cannot be opened again.
+    truncate: the rest of what the device says until the host writes again is lost; stall: nothing more ever comes,
+    or reaches the device; delay: the bytes from there on come late, in order; short: they come one at a time;
+    unplug: the link is gone, and cannot be opened again until the fault has ended. replugged: called then, before the
+    link is opened: a module that hung on that cable has lost its power.
     """
 
-    def __init__(self, link: ByteLink, fault: Fault, clock: Clock) -> None:
+    def __init__(
+        self, link: ByteLink, fault: Fault, clock: Clock, replugged: Callable[[], None] = lambda: None
+    ) -> None:
         self.link = link
         self.fault = fault
-        self.fired = False
         self._clock = clock
+        self._replugged = replugged
         self._offset = 0
+        self._sent = 0
         self._cut = False
+        self._held: list[tuple[float, bytes]] = []
+
+    @property
+    def fired(self) -> bool:
+        return self.fault.progress.fired
 
     def open(self) -> None:
-        if self.fired and self.fault.kind is Kind.UNPLUG:
+        if self._gone():
             raise link_error("link.not_found", "unplugged")
+        if self.fired and self.fault.kind is Kind.UNPLUG:
+            self._replugged()
         self.link.open()
 
     def close(self) -> None:
+        self._held.clear()
         self.link.close()
 
     def write(self, data: bytes, timeout_s: float) -> None:
         self._refuse_if_gone()
         self._cut = self._cut and self.fault.kind is Kind.STALL
-        self.link.write(data, timeout_s)
+        if not self.fault.sent:
+            self.link.write(data, timeout_s)
+            return
+        hurt = self._outward(data)
+        if hurt:
+            self.link.write(hurt, timeout_s)
 
     def read(self, limit: int, timeout_s: float) -> bytes:
         deadline = self._clock.monotonic() + timeout_s
         while True:
             self._refuse_if_gone()
-            data = self._through(self.link.read(limit, max(0.0, deadline - self._clock.monotonic())))
-            if data:
+            if self._held and self._held[0][0] <= deadline:
+                return self._release(limit)
+            wait_s = max(0.0, deadline - self._clock.monotonic())
+            data = self.link.read(limit, wait_s)
+            data = data if self.fault.sent else self._through(data)
+            if data and self._held:
+                self._held.append((self._held[-1][0], data))  # behind what is late
+            elif data:
                 return data
 
     def discard(self) -> None:
         self._refuse_if_gone()
+        self._held.clear()
         self.link.discard()
 
     def set_baud(self, baud: int) -> None:
         self._refuse_if_gone()
         self.link.set_baud(baud)
 
+    def _release(self, limit: int) -> bytes:
+        due, data = self._held[0]
+        self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+        self._held[0] = (due, data[limit:])
+        if not data[limit:]:
+            self._held.pop(0)
+        return data[:limit]
+
+    def _gone(self) -> bool:
+        progress = self.fault.progress
+        return progress.fired and not progress.ended and self.fault.kind is Kind.UNPLUG
+
     def _refuse_if_gone(self) -> None:
-        if self.fired and self.fault.kind is Kind.UNPLUG:
+        if self._gone():
             raise link_error("link.disconnected", "unplugged")
 
+    def _fire(self) -> None:
+        self.fault.progress.fired = True
+        self.fault.progress.fired_at = self._clock.monotonic()
+
+    def _outward(self, data: bytes) -> bytes:
+        """What reaches the device of what the host sends."""
+        start, self._sent = self._sent, self._sent + len(data)
+        return self._hurt_where_due(data, start)
+
     def _through(self, data: bytes) -> bytes:
-        start = self._offset
-        self._offset += len(data)
+        """What reaches the host of what the device says."""
+        start, self._offset = self._offset, self._offset + len(data)
+        return self._hurt_where_due(data, start)
+
+    def _hurt_where_due(self, data: bytes, start: int) -> bytes:
+        if self.fault.progress.ended:
+            self._cut = False
         if self._cut:
             return b""
-        if self.fired and not self.fault.lasting:
-            return data
         at = max(0, self.fault.at - start)
-        if at >= len(data):
+        if at >= len(data) or self.fault.progress.ended or (self.fired and not self.fault.lasting):
             return data
-        self.fired = True
+        self._fire()
         return self._hurt(data, at)
 
     def _hurt(self, data: bytes, at: int) -> bytes:
         end = at + self.fault.span
         match self.fault.kind:
             case Kind.FLIP:
-                return data[:at] + bytes((data[at] ^ 1 << at % 8,)) + data[at + 1 :]
+                return data[:at] + bytes((data[at] ^ 1 << self.fault.at % 8,)) + data[at + 1 :]
             case Kind.DOUBLE:
                 return data[:end] + data[at:]
             case Kind.LOSE:
                 return data[:at] + data[end:]
+            case Kind.DELAY:
+                self._hold(self.fault.seconds, [data[at:]])
+            case Kind.SHORT:
+                self._hold(0.0, [data[place : place + 1] for place in range(at, len(data))])
             case Kind.TRUNCATE | Kind.STALL:
                 self._cut = True
         return data[:at]
 
+    def _hold(self, seconds: float, pieces: list[bytes]) -> None:
+        self._held += [(self._clock.monotonic() + seconds, piece) for piece in pieces]
+
 
 class FaultyUsb:
-    """A UsbFunction with one fault in its bulk stream (or, by `endpoint`, in its interrupts)."""
+    """A UsbFunction with one fault in its bulk stream (or, by `endpoint`, in its interrupts).
+
+    short and truncate: the device ends the transfer early; delay: a transfer whose deadline is nearer than the delay
+    times out, and its data comes with the next one; unplug: ENODEV until the fault has ended.
+    """
 
     def __init__(self, function: UsbFunction, fault: Fault, endpoint: int = 0x82) -> None:
         self.function = function
         self.fault = fault
-        self.fired = False
         self._endpoint = endpoint
         self._offset = 0
+        self._late = b""
+
+    @property
+    def fired(self) -> bool:
+        return self.fault.progress.fired
 
     @property
     def device(self) -> bytes:
@@ -148,25 +231,39 @@ class FaultyUsb:
         self._refuse_if_gone()
         self.function.control_out(request, value, data)
 
+    def write(self, endpoint: int, data: bytes, timeout_s: float) -> Any:
+        """For devices with an endpoint OUT; what a bulk OUT loses, the bus repeats."""
+        self._refuse_if_gone()
+        function: Any = self.function
+        return function.write(endpoint, data, timeout_s)
+
     def read(self, endpoint: int, size: int, timeout_s: float) -> bytes:
         self._refuse_if_gone()
+        if endpoint == self._endpoint and self._late:
+            data, self._late = self._late, b""
+            return data
         data = self.function.read(endpoint, size, timeout_s)
-        if endpoint != self._endpoint or (self.fired and not self.fault.lasting):
+        if endpoint != self._endpoint or (self.fired and not self.fault.lasting) or self.fault.progress.ended:
             return data
         start = self._offset
         self._offset += len(data)
         at = max(0, self.fault.at - start)
-        return data if at >= len(data) else self._hurt(data, at)
+        return data if at >= len(data) else self._hurt(data, at, timeout_s)
 
-    def _hurt(self, data: bytes, at: int) -> bytes:
+    def _hurt(self, data: bytes, at: int, timeout_s: float) -> bytes:
         """The transfer as the host's driver sees it, after the bus has repeated what it can."""
-        self.fired = True
+        self.fault.progress.fired = True
         packet = at // USB_PACKET * USB_PACKET
         match self.fault.kind:
             case Kind.FLIP | Kind.LOSE | Kind.DOUBLE:
                 return self._repeated(data)
-            case Kind.TRUNCATE:
+            case Kind.TRUNCATE | Kind.SHORT:
                 return data[:at] if at % USB_PACKET else data[:packet]  # the device ends with a short packet
+            case Kind.DELAY if self.fault.seconds < timeout_s:
+                return data
+            case Kind.DELAY:
+                self._late = data
+                raise bus_error(errno.ETIMEDOUT, "Operation timed out")
             case Kind.STALL:
                 raise bus_error(errno.EPIPE, "Pipe error")
         raise bus_error(errno.ENODEV, "No such device")
@@ -179,5 +276,5 @@ class FaultyUsb:
         return data
 
     def _refuse_if_gone(self) -> None:
-        if self.fired and self.fault.kind is Kind.UNPLUG:
+        if self.fired and self.fault.kind is Kind.UNPLUG and not self.fault.progress.ended:
             raise bus_error(errno.ENODEV, "No such device")
