@@ -81,7 +81,8 @@ class SigningSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class GatewaySection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where submissions go. kind: a simulated reader may never feed a production gateway."""
+    """Where submissions go. kind: a simulated reader may never feed a production gateway; retry_cap_s: the longest
+    pause between two tries while the gateway is away."""
 
     kind: Literal["simulated", "production"]
     url: Annotated[str, Meta(pattern=r"^https://")]
@@ -91,6 +92,7 @@ class GatewaySection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=
     receipt_ca: Path
     total_deadline_s: Seconds = 120.0
     poll_s: Seconds = 30.0
+    retry_cap_s: Seconds = 60.0
 
 
 class AccessSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):

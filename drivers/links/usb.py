@@ -123,11 +123,21 @@ class UsbLink:
         if interface is None:
             raise link_error("link.not_found", f"{self.name} has no interface of class {self._class:#x}")
         number = interface.bInterfaceNumber
-        with suppress(NotImplementedError):
+        try:
+            usb.util.claim_interface(self._device, number)
+        except usb.core.USBError as error:
+            if error.errno != errno.EBUSY or not self._detached(number):
+                raise
+            usb.util.claim_interface(self._device, number)
+        self._interface = interface
+
+    def _detached(self, number: int) -> bool:
+        """True when a kernel driver held the interface and has let go of it; another program does not let go."""
+        with suppress(NotImplementedError, usb.core.USBError):
             if self._device.is_kernel_driver_active(number):
                 self._device.detach_kernel_driver(number)
-        usb.util.claim_interface(self._device, number)
-        self._interface = interface
+                return True
+        return False
 
     def close(self) -> None:
         """Give the device back; never raises, may be called twice."""

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from offline_queue.backoff import Backoff
 from offline_queue.clock import Clock, SystemClock
 from offline_queue.receipts import Verifier
 from offline_queue.store import Queue
@@ -39,6 +40,7 @@ class Parts:
     receipt_ca: Path
     total_deadline_s: float
     poll_s: float
+    retry_cap_s: float = 60.0
 
     @classmethod
     def of(cls, settings: Settings) -> Parts:
@@ -54,6 +56,7 @@ class Parts:
             receipt_ca=gateway.receipt_ca,
             total_deadline_s=gateway.total_deadline_s,
             poll_s=gateway.poll_s,
+            retry_cap_s=gateway.retry_cap_s,
         )
 
 
@@ -94,7 +97,14 @@ def build(parts: Parts, clock: Clock, stack: ExitStack) -> tuple[Queue, Sync]:
     stack.callback(transport.close)
     verifier = Verifier(_receipt_ca(parts.receipt_ca), clock)
     return queue, Sync(
-        queue, transport, verifier, clock, WORKER, deadline_s=parts.total_deadline_s, poll_s=parts.poll_s
+        queue,
+        transport,
+        verifier,
+        clock,
+        WORKER,
+        deadline_s=parts.total_deadline_s,
+        poll_s=parts.poll_s,
+        backoff=Backoff(cap_s=parts.retry_cap_s),
     )
 
 

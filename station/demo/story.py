@@ -40,7 +40,7 @@ SUBJECT: dict[str, Any] = {
     "offense": "SIMULATED OFFENSE, TRAINING ONLY",
 }
 CUT_AFTER = 7
-WAIT_S = 60.0
+WAIT_S = 120.0
 Interfere = Callable[[World, str], None]
 
 

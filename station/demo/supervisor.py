@@ -21,6 +21,7 @@ from station.errors import EnvironmentFault
 
 READY_S = 60.0
 STOP_S = 10.0
+MOST_RESTARTS = 50
 
 
 @dataclass
@@ -34,6 +35,8 @@ class _Unit:
     ready: queue.Queue[str | None] = field(default_factory=queue.Queue)
     restarts: int = 0
     wanted: bool = True
+    proven: bool = False
+    """it was ready once: whatever ends it later, even before it is ready again, was not its own mistake."""
 
 
 class Supervisor:
@@ -112,7 +115,6 @@ class Supervisor:
 
     def _watch(self, unit: _Unit, process: subprocess.Popen[bytes]) -> None:
         """Copy stdout to the log, notice `ready`, and start the unit again when it ends unasked."""
-        was_ready = False
         assert process.stdout is not None
         with process.stdout as lines:
             for line in lines:
@@ -120,13 +122,13 @@ class Supervisor:
                     unit.log.write(line)
                     unit.log.flush()
                 if line.startswith(b"ready"):
-                    was_ready = True
+                    unit.proven = True
                     unit.ready.put(line.decode(errors="replace").removeprefix("ready").strip())
         process.wait()
         with self._lock:
             if not unit.wanted:
                 return
-            if not was_ready:
+            if not unit.proven or unit.restarts >= MOST_RESTARTS:
                 unit.ready.put(None)
                 return
             unit.restarts += 1

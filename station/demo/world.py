@@ -68,6 +68,7 @@ client_key = "{client_key}"
 receipt_ca = "{gateway_ca}"
 total_deadline_s = 20.0
 poll_s = 0.5
+retry_cap_s = 4.0
 
 [access]
 officers = "{run}/officers.toml"
