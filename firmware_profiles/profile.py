@@ -69,11 +69,13 @@ class Timeouts(_Part, frozen=True):
 
 
 class Geometry(_Part, frozen=True):
-    """Size in pixels for a count of bytes on the wire, or for a kind of contact (roll, plain, slap)."""
+    """Size in pixels for a count of bytes on the wire, a kind of contact (roll, plain, slap), or a firmware version
+    (as the device answers it; "": any)."""
 
     width: int
     height: int
     bytes: int = 0
+    firmware: str = ""
     kind: Literal["roll", "plain", "slap", "any"] = "any"
 
 
@@ -184,6 +186,11 @@ class Profile(_Part, frozen=True):
     def size_of_kind(self, kind: str) -> tuple[int, int] | None:
         """(width, height) of an image of that kind of contact; None when the model cannot take it."""
         return next(((s.width, s.height) for s in self.image.sizes if s.kind in (kind, "any")), None)
+
+    def size_of_firmware(self, version: str) -> tuple[int, int] | None:
+        """(width, height) of an image of that firmware, the named one before `any`; None when neither is known."""
+        by_name = {size.firmware: (size.width, size.height) for size in reversed(self.image.sizes)}
+        return by_name.get(version, by_name.get(""))
 
 
 def parse(text: str, name: str) -> Profile:

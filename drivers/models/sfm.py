@@ -169,8 +169,7 @@ class SfmReader(BaseReader):
 
     def _exchange(self, command: Packet, wait_s: float) -> Packet:
         """Send, and the next answer to that command. Raises _Damage."""
-        drain(self.link, self.clock, _QUIET_S, self._image_s())
-        self._stream.reset()
+        self._await_quiet(_QUIET_S)
         self.link.write(wire.pack(command), wait_s)
         deadline = self.clock.monotonic() + wait_s
         while (packet := self._packet(deadline - self.clock.monotonic())) is not None:
@@ -195,14 +194,18 @@ class SfmReader(BaseReader):
         """Whatever the module is at, it stops; what it still says is dropped."""
         self._asked_at = self._reply = None
         self.link.write(wire.pack(Packet(Op.CANCEL)), self._command_s)
-        drain(self.link, self.clock, _SETTLE_S, self._image_s())
+        self._await_quiet(_SETTLE_S)
+
+    def _await_quiet(self, quiet_s: float) -> None:
+        """Drop what still comes of an image or an answer. Raises ReaderFault reader.noise."""
+        if not drain(self.link, self.clock, quiet_s, self._image_s()):
+            raise _fault("reader.noise", "bytes come without end, and none was asked for")
         self._stream.reset()
 
     # the scan
 
     def _scan(self) -> None:
-        drain(self.link, self.clock, _QUIET_S, self._image_s())
-        self._stream.reset()
+        self._await_quiet(_QUIET_S)
         self._reply = None
         self._asked_at = self.clock.monotonic()
         self.link.write(wire.pack(self._image_command(Op.SCAN_BLOCKS, Op.SCAN)), self._command_s)
@@ -356,6 +359,7 @@ _ADVICE = {
     "reader.refused": "This module is of another family, or set up in another way: choose another profile.",
     "reader.locked": "Unlock the module with the vendor's software.",
     "reader.image_damaged": "Shorten the cable, check ground and supply, or use a lower baud rate.",
+    "reader.noise": "Another program or device speaks on this port, or the baud rate of the adapter is wrong.",
     "reader.geometry": "This is another sensor than the profile says: choose or write the right profile.",
 }
 
