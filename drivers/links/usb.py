@@ -10,6 +10,7 @@ import errno
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
@@ -35,7 +36,11 @@ _CODES = {
     errno.EILSEQ: "link.io",
     errno.EOVERFLOW: "link.io",
 }
-_INTERRUPT_WAIT_MS = 200  # how soon the interrupt thread notices that it should end
+# One interrupt read. Giving the interface back ends it sooner; a reader that is replayed (umockdev) loses an interrupt
+# whose read was withdrawn, so this is longer than any pause of ours.
+_INTERRUPT_WAIT_MS = 1000
+BusTimeout = usb.core.USBTimeoutError
+_SYSFS = Path("/sys/bus/usb/devices")
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,8 @@ def _where(device: Any) -> str:
 
 
 class UsbLink:
-    """One device. vendor, product: ids; where: `bus-port` when several are attached; one bulk and one interrupt
-    endpoint IN, found in the interface of class `interface_class`."""
+    """One device. vendor, product: ids; where: `bus-port` when several are attached; interface_class: of the
+    interface that is claimed."""
 
     def __init__(
         self,
@@ -88,7 +93,8 @@ class UsbLink:
         self._backend = backend
         self._class = interface_class
         self._device: Any = None
-        self._interface: Any = None
+        self._number: int | None = None
+        self._listeners: list[Interrupts] = []
 
     @property
     def bcd(self) -> int:
@@ -97,7 +103,14 @@ class UsbLink:
 
     @property
     def serial(self) -> str:
-        """The serial number text, or "" when the device has none or will not say."""
+        """The serial number text, or "" when the device has none or will not say.
+
+        The kernel read it when the device was plugged in; asking again may disturb a reader that is busy."""
+        known = _SYSFS / _where(self._opened())
+        if self._backend is None and known.is_dir():
+            with suppress(OSError, UnicodeDecodeError):
+                return (known / "serial").read_text(encoding="utf-8").strip()
+            return ""
         with suppress(usb.core.USBError, ValueError, NotImplementedError):
             return str(self._opened().serial_number or "")
         return ""
@@ -129,7 +142,7 @@ class UsbLink:
             if error.errno != errno.EBUSY or not self._detached(number):
                 raise
             usb.util.claim_interface(self._device, number)
-        self._interface = interface
+        self._number = number
 
     def _detached(self, number: int) -> bool:
         """True when a kernel driver held the interface and has let go of it; another program does not let go."""
@@ -140,11 +153,21 @@ class UsbLink:
         return False
 
     def close(self) -> None:
-        """Give the device back; never raises, may be called twice."""
-        device, self._device, self._interface = self._device, None, None
-        if device is not None:
-            with suppress(usb.core.USBError):
-                usb.util.dispose_resources(device)
+        """Give the device back; never raises, may be called twice. Ends what listens."""
+        device, self._device = self._device, None
+        number, self._number = self._number, None
+        listeners, self._listeners = self._listeners, []
+        if device is None:
+            return
+        for one in listeners:
+            one.end_soon()
+        with suppress(usb.core.USBError):
+            if number is not None:
+                usb.util.release_interface(device, number)  # the kernel ends the transfers in flight
+        for one in listeners:
+            one.stop()
+        with suppress(usb.core.USBError):
+            usb.util.dispose_resources(device)
 
     def control_in(self, request: int, value: int, length: int, timeout_s: float) -> bytes:
         """Vendor request to the device, reading. Raises LinkError; link.io when it answers too little."""
@@ -153,15 +176,26 @@ class UsbLink:
             raise link_error("link.io", f"{self.name} answered {len(data)} of {length} bytes")
         return bytes(data)
 
-    def control_out(self, request: int, value: int, data: bytes, timeout_s: float) -> None:
+    def control_out(self, request: int, value: int, data: bytes, timeout_s: float, index: int = 0) -> None:
         """Vendor request to the device, writing. Raises LinkError."""
-        self._transfer(0x40, request, value, data, timeout_s)
+        self._transfer(0x40, request, value, data, timeout_s, index)
 
-    def _transfer(self, kind: int, request: int, value: int, data: Any, timeout_s: float) -> Any:
+    def _transfer(
+        self, kind: int, request: int, value: int, data: Any, timeout_s: float, index: int = 0
+    ) -> Any:
         try:
-            return self._opened().ctrl_transfer(kind, request, value, 0, data, _ms(timeout_s))
+            return self._opened().ctrl_transfer(kind, request, value, index, data, _ms(timeout_s))
         except usb.core.USBError as error:
             raise _error(error, f"{self.name}: request {request:#x}, value {value:#x}") from error
+
+    def bulk_out(self, endpoint: int, data: bytes, timeout_s: float) -> None:
+        """One bulk write, all of data. Raises LinkError; link.io when the device took only a part."""
+        try:
+            count = self._opened().write(endpoint, data, _ms(timeout_s))
+        except usb.core.USBError as error:
+            raise _error(error, f"{self.name}: endpoint {endpoint:#x}") from error
+        if count != len(data):
+            raise link_error("link.io", f"{self.name} took {count} of {len(data)} bytes")
 
     def bulk_in(self, endpoint: int, size: int, timeout_s: float) -> bytes:
         """One bulk read: up to size bytes, ended by a short packet. Raises LinkError."""
@@ -174,8 +208,10 @@ class UsbLink:
             raise _error(error, f"{self.name}: endpoint {endpoint:#x}") from error
 
     def listen(self, endpoint: int, size: int) -> Interrupts:
-        """Start reading an interrupt endpoint in a thread of its own."""
-        return Interrupts(lambda: self._read(endpoint, size, _INTERRUPT_WAIT_MS))
+        """Start reading an interrupt endpoint in a thread of its own; it ends with the link."""
+        interrupts = Interrupts(lambda: self._read(endpoint, size, _INTERRUPT_WAIT_MS))
+        self._listeners.append(interrupts)
+        return interrupts
 
     def _opened(self) -> Any:
         if self._device is None:
@@ -203,6 +239,10 @@ class Interrupts:
             self._queue.put(item)  # it stays so
             raise item
         return item
+
+    def end_soon(self) -> None:
+        """Let the transfer in flight be the last."""
+        self._stop.set()
 
     def stop(self) -> None:
         """End the thread; waits for the transfer in flight."""

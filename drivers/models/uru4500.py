@@ -76,10 +76,8 @@ class Uru4500Reader(BaseReader):
         raise _fault("reader.power", "the scanner does not report power")
 
     def _close(self) -> None:
-        interrupts, self._interrupts = self._interrupts, None
-        if interrupts is not None:
-            interrupts.stop()
-        self.link.close()
+        self._interrupts = None
+        self.link.close()  # and with it the listening
 
     def _arm(self, request: CaptureRequest) -> None:  # noqa: ARG002  one kind, no lamps
         self._bad_images = 0

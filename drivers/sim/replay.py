@@ -2,7 +2,7 @@
 
 Parses the pcapng container (draft-ietf-opsawg-pcapng: section, interface and enhanced packet blocks) with Linux usbmon
 headers (LINKTYPE_USB_LINUX_MMAPPED, 220). Each endpoint has its own queue; an interrupt or bulk answer is held back
-until the host has submitted as many control requests as had been submitted before it in the recording.
+until the host has made as many requests (vendor control, bulk OUT) as had been made before it in the recording.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ LINKTYPE_USB_MMAPPED = 220
 _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
 _USBMON_BYTES = 64
 _CONTROL = 2
+_WITHDRAWN = (-errno.ENOENT, -errno.ECONNRESET)
+_TYPE, _VENDOR = 0x60, 0x40  # of bmRequestType
 
 
 class RecordingError(ValueError):
@@ -29,15 +31,24 @@ class RecordingError(ValueError):
 
 @dataclass(frozen=True)
 class Urb:
-    """One half of a transfer. submitted: from the host (else completed); setup: 8 bytes for control requests."""
+    """One half of a transfer. place: bus and device; submitted: from the host (else completed); setup: 8 bytes for
+    control requests."""
 
     id: int
+    place: tuple[int, int]
     submitted: bool
     transfer: int
     endpoint: int
     status: int
     setup: bytes
     data: bytes
+
+    @property
+    def is_request(self) -> bool:
+        """True for what a driver asks or sends: a vendor's control request, or a transfer OUT."""
+        if self.transfer == _CONTROL:
+            return self.submitted and self.setup[0] & _TYPE == _VENDOR
+        return self.submitted and self.endpoint < 0x80
 
 
 def packets(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -88,6 +99,7 @@ def urbs(content: bytes) -> Iterator[Urb]:
         status = struct.unpack_from("<i", packet, 28)[0]
         yield Urb(
             id=head[0],
+            place=(struct.unpack_from("<H", packet, 12)[0], head[4]),
             submitted=chr(head[1]) == "S",
             transfer=head[2],
             endpoint=head[3],
@@ -99,12 +111,16 @@ def urbs(content: bytes) -> Iterator[Urb]:
 
 @dataclass(frozen=True)
 class _Request:
-    """A control request and its answer."""
+    """What the host sends, and the answer: a control request (setup without wIndex), or a bulk OUT (setup empty)."""
 
+    endpoint: int
     setup: bytes
     sent: bytes
-    answer: bytes
-    status: int
+    answer: bytes = b""
+    status: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.endpoint:02x} {self.setup.hex()} {self.sent.hex()}".replace("  ", " ").rstrip()
 
 
 class Recording:
@@ -116,7 +132,7 @@ class Recording:
     def __init__(self, content: bytes, serial: str = "RECORDING") -> None:
         self.mismatches: list[str] = []
         self.device = self.configuration = b""
-        self._controls: deque[_Request] = deque()
+        self._requests: deque[_Request] = deque()
         self._answers: dict[int, deque[tuple[int, Urb]]] = {}
         self._submitted = 0
         self._wake = threading.Condition()
@@ -131,26 +147,34 @@ class Recording:
         return cls(path.read_bytes())
 
     def _load(self, content: bytes) -> None:
+        everything = list(urbs(content))
+        reader = _busiest(everything)
         asked: dict[int, Urb] = {}
-        order: dict[int, int] = {}  # id of a control request → its place among them
-        found: dict[int, _Request] = {}
-        for urb in urbs(content):
+        places: dict[int, int] = {}  # id of a request → its place among them; ids are used again later
+        found: list[_Request | None] = []
+        for urb in everything:
+            if urb.place != reader:
+                continue
             if urb.submitted:
                 asked[urb.id] = urb
-                if urb.transfer == _CONTROL and urb.setup[0] & 0x60:
-                    order[urb.id] = len(order)
+                if urb.is_request:
+                    places[urb.id] = len(found)
+                    found.append(None)
                 continue
             request = asked.pop(urb.id, None)
-            if request is None:
-                continue  # submitted before the recording began
-            if urb.transfer != _CONTROL:
-                self._answers.setdefault(urb.endpoint, deque()).append((len(order), urb))
-            elif urb.id in order:
-                found[order[urb.id]] = _Request(request.setup, request.data, urb.data, urb.status)
-                order[-len(order) - 1] = order.pop(urb.id)  # the id is used again later; the count must stay
-            else:
+            if request is None or urb.status in _WITHDRAWN:
+                continue  # submitted before the recording began, or withdrawn by the host
+            if request.is_request:
+                setup = _without_index(request.setup) if request.transfer == _CONTROL else b""
+                answer = urb.data if request.transfer == _CONTROL else b""
+                found[places.pop(urb.id)] = _Request(
+                    request.endpoint & 0x7F, setup, request.data, answer, urb.status
+                )
+            elif urb.transfer == _CONTROL:
                 self._keep_descriptor(request.setup, urb.data)
-        self._controls.extend(found[place] for place in sorted(found))
+            else:
+                self._answers.setdefault(urb.endpoint, deque()).append((len(found), urb))
+        self._requests.extend(one for one in found if one is not None)
 
     def _keep_descriptor(self, setup: bytes, data: bytes) -> None:
         if setup[3:4] == b"\x01":
@@ -161,10 +185,14 @@ class Recording:
     # UsbFunction
 
     def control_in(self, request: int, value: int, length: int) -> bytes:
-        return self._next(struct.pack("<BBHHH", 0xC0, request, value, 0, length), b"").answer
+        return self._next(_Request(0, struct.pack("<BBHH", 0xC0, request, value, length), b"")).answer
 
     def control_out(self, request: int, value: int, data: bytes) -> None:
-        self._next(struct.pack("<BBHHH", 0x40, request, value, 0, len(data)), data)
+        self._next(_Request(0, struct.pack("<BBHH", 0x40, request, value, len(data)), data))
+
+    def write(self, endpoint: int, data: bytes, timeout_s: float) -> None:
+        del timeout_s  # a recording takes it at once
+        self._next(_Request(endpoint, b"", data))
 
     def read(self, endpoint: int, size: int, timeout_s: float) -> bytes:
         with self._wake:
@@ -179,18 +207,30 @@ class Recording:
         queue = self._answers.get(endpoint)
         return bool(queue) and self._submitted >= queue[0][0] if queue else False
 
-    def _next(self, setup: bytes, data: bytes) -> _Request:
+    def _next(self, asked: _Request) -> _Request:
         with self._wake:
-            expected = self._controls[0] if self._controls else None
-            if expected is None or (setup, data) != (expected.setup, expected.sent):
-                shown = f"{expected.setup.hex()} {expected.sent.hex()}" if expected else "the end"
-                self.mismatches.append(f"{setup.hex()} {data.hex()} instead of {shown}")
+            expected = self._requests[0] if self._requests else None
+            if expected is None or str(asked) != str(expected):
+                self.mismatches.append(f"{asked} instead of {expected or 'the end'}")
                 raise bus_error(errno.EPIPE, "not in the recording")
             self._submitted += 1
             self._wake.notify_all()
-            return self._controls.popleft()
+            return self._requests.popleft()
 
     @property
     def finished(self) -> bool:
-        """True when every recorded control request was made."""
-        return not self._controls
+        """True when every recorded request of the host was made."""
+        return not self._requests
+
+
+def _without_index(setup: bytes) -> bytes:
+    return setup[:4] + setup[6:8]
+
+
+def _busiest(everything: list[Urb]) -> tuple[int, int]:
+    """The device that the recording is about: hubs and neighbours on the bus say little."""
+    said: dict[tuple[int, int], int] = {}
+    for urb in everything:
+        if urb.transfer != _CONTROL or urb.is_request:
+            said[urb.place] = said.get(urb.place, 0) + 1 + len(urb.data)
+    return max(said, key=lambda place: said[place], default=(0, 0))

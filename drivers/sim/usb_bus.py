@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, Protocol
 
-from drivers.links.usb import IBackend, bus_error
+from drivers.links.usb import BusTimeout, IBackend, bus_error
 
 _DEVICE = struct.Struct("<BBHBBBBHHHBBBB")
 _DEVICE_FIELDS = (
@@ -33,12 +33,14 @@ _ENDPOINT_FIELDS = "bLength bDescriptorType bEndpointAddress bmAttributes wMaxPa
 
 _GET_DESCRIPTOR, _STRING = 0x06, 0x03
 _ENGLISH = 0x0409
+_SLICE_MS = 20
 
 
 class UsbFunction(Protocol):
     """What a simulated device does. device, configuration: its descriptors as bytes; strings: by index.
 
-    read, control_in and control_out raise drivers.links.usb.bus_error(errno).
+    read, write, control_in and control_out raise drivers.links.usb.bus_error(errno). wIndex is not passed on: no
+    device here uses it.
     """
 
     @property
@@ -51,6 +53,7 @@ class UsbFunction(Protocol):
     def control_in(self, request: int, value: int, length: int) -> bytes: ...
     def control_out(self, request: int, value: int, data: bytes) -> None: ...
     def read(self, endpoint: int, size: int, timeout_s: float) -> bytes: ...
+    def write(self, endpoint: int, data: bytes, timeout_s: float) -> None: ...
 
 
 class SimBus(IBackend):  # type: ignore[misc]  # pyusb has no types
@@ -136,7 +139,23 @@ class SimBus(IBackend):  # type: ignore[misc]  # pyusb has no types
         self._check()
         return _fill(buff, data)
 
-    intr_read = bulk_read
+    def intr_read(self, dev_handle: object, ep: int, intf: int, buff: Any, timeout: int) -> int:
+        """In slices, so that giving the interface back ends the transfer, as the kernel does."""
+        left = timeout
+        while True:
+            try:
+                return self.bulk_read(dev_handle, ep, intf, buff, min(left, _SLICE_MS))
+            except BusTimeout:
+                left -= _SLICE_MS
+                if left <= 0:
+                    raise
+
+    def bulk_write(self, dev_handle: object, ep: int, intf: int, data: Any, timeout: int) -> int:  # noqa: ARG002
+        self._check()
+        if self._claimed_by is not dev_handle:
+            raise bus_error(errno.EBUSY, "not claimed")
+        self.function.write(ep, bytes(data), timeout / 1000)
+        return len(data)
 
     def _check(self) -> None:
         if self.unplugged:

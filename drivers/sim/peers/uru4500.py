@@ -102,6 +102,10 @@ class Uru4500Device:
                 until = min(deadline, queue[0][0]) if queue else deadline
                 self._wake.wait(max(0.0005, until - now))
 
+    def write(self, endpoint: int, data: bytes, timeout_s: float) -> None:
+        del endpoint, data, timeout_s
+        raise bus_error(errno.EPIPE, "no endpoint OUT")
+
     # what registers do
 
     def _set_power(self, value: int) -> None:

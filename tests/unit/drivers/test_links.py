@@ -293,6 +293,9 @@ class Function:
     def read(self, endpoint: int, size: int, timeout_s: float) -> bytes:
         return self._say()
 
+    def write(self, endpoint: int, data: bytes, timeout_s: float) -> None:
+        self._say()
+
 
 @pytest.fixture
 def function() -> Function:

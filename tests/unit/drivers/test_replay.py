@@ -73,7 +73,7 @@ def test_a_request_that_was_not_recorded_is_refused_and_noted() -> None:
     recording = Recording(HEAD + DESCRIPTORS + control(3, setup(0xC0, 7, 1), back=b"\x81"))
     with pytest.raises(Exception, match="not in the recording"):
         recording.control_in(4, 8, 1)
-    assert "instead of c004" in recording.mismatches[0]
+    assert "instead of 00 c004" in recording.mismatches[0]
     recording.control_in(4, 7, 1)
     with pytest.raises(Exception, match="not in the recording"):
         recording.control_in(4, 7, 1)
