@@ -37,12 +37,11 @@ Float = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """The grid. strength: float32 [rows, columns], RMS of ridges in grey levels; dark: bool, darker than the platen;
-    mask: bool, ridges."""
+    """The grid. strength: float32 [rows, columns], RMS of ridges in grey levels; dark: bool, nearer to the grey
+    of ridges than to that of the platen."""
 
     strength: Float
     dark: NDArray[np.bool_]
-    mask: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,13 +89,11 @@ def field(gray: NDArray[np.uint8], ppi: int) -> Field:
     coherence = _coherence(half, grid)
     sure = np.clip((coherence - COHERENCE[0]) / (COHERENCE[1] - COHERENCE[0]), 0.0, 1.0)
     strength = np.asarray(np.sqrt(np.maximum(energy, 0.0)) * sure, np.float32)
-    level = _level(strength)
     grey = np.asarray(cv2.resize(wide, grid, interpolation=cv2.INTER_AREA), np.float32)
-    ridges = strength > level
+    ridges = strength > _level(strength, SHARE)
     ink = float(np.median(grey[ridges])) if ridges.any() else 0.0
-    glass = float(np.percentile(grey, 85))
-    dark = np.asarray(grey < glass - DARK * (glass - ink), np.bool_)
-    return Field(strength, dark, _mask(ridges, dark))
+    glass = float(np.percentile(grey[::3, ::3], 85))
+    return Field(strength, np.asarray(grey < glass - DARK * (glass - ink), np.bool_))
 
 
 def _on_grid(values: Float, grid: tuple[int, int]) -> Float:
@@ -111,10 +108,10 @@ def _coherence(half: NDArray[np.uint8], grid: tuple[int, int]) -> Float:
     return np.asarray(np.hypot(xx - yy, 2 * xy) / (xx + yy + 1.0), np.float32)
 
 
-def _level(strength: Float) -> float:
+def _level(strength: Float, share: float) -> float:
     """The strength from which a cell shows ridges."""
     last = max(strength.size - STRONGEST_CELLS, 0)
-    return max(SHARE * float(np.partition(strength.ravel(), last)[last]), p.CONTRAST_FLOOR)
+    return max(share * float(np.partition(strength.ravel(), last)[last]), p.CONTRAST_FLOOR)
 
 
 def _mask(ridges: NDArray[np.bool_], dark: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -130,9 +127,11 @@ def _mask(ridges: NDArray[np.bool_], dark: NDArray[np.bool_]) -> NDArray[np.bool
     return np.asarray(mask[inner, inner] > 0)
 
 
-def patches(found: Field) -> list[Patch]:
-    """Connected patches that are large enough to be a fingertip, by mass, largest first."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(found.mask.astype(np.uint8), connectivity=4)
+def patches(found: Field, share: float = SHARE) -> list[Patch]:
+    """Connected patches that are large enough to be a fingertip, by mass, largest first. share: of the strongest
+    ridges that a cell needs."""
+    mask = _mask(found.strength > _level(found.strength, share), found.dark)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     made = []
     for k in range(1, count):
         if stats[k, cv2.CC_STAT_AREA] * CELL_MM**2 < SMALLEST_MM2:

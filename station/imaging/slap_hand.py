@@ -1,0 +1,162 @@
+"""How fingers of a hand lie on the glass, and which candidates fit that best. In: tips and the fingers that may be
+there; out: fits, each with its cost (a negative logarithm of a likelihood).
+
+The shape is that of a right hand, mirrored for the left: tips on an arc, the middle foremost, the little finger far
+back and thin. Position, spread and lean of the hand are free; the fingers' own axes tie the lean down, since an arc
+alone looks the same from a left hand turned one way and a right hand turned the other.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from station.imaging.slap_tips import Tip
+
+Hand = Literal["right", "left", "thumbs"]
+Array = NDArray[np.float64]
+
+ARC: dict[int, tuple[float, float, float, float, float]] = {
+    2: (-28.5, 9.5, 2.8, 0.0, 3.0),
+    3: (-9.5, 0.0, 1.8, 0.03, 0.0),
+    4: (9.5, 8.0, 2.6, -0.02, -2.0),
+    5: (28.0, 29.0, 4.5, -0.17, -6.0),
+}
+"""Digit of a right hand: middle of its tip across and down (mm), how much the latter varies (mm), logarithm of its width
+beside the others', lean (degrees counter-clockwise). Origin: means of livescan slaps and of finger lengths."""
+THUMBS: dict[int, tuple[float, float, float, float, float]] = {
+    6: (-13.0, 0.0, 4.0, 0.0, 0.0),
+    1: (13.0, 0.0, 4.0, 0.0, 0.0),
+}
+ACROSS_SD = 2.2
+"""mm, each finger for itself"""
+SPREAD_SD = 0.14
+"""of the distances between fingers"""
+SLANT_SD = np.tan(np.radians(6.0))
+"""of the line of the tips against the fingers: hands bend in the wrist."""
+ANYWHERE_MM = 60.0
+WIDTH_SD = 0.09
+LEAN_SD = np.radians(8.0)
+"""of one finger against the hand"""
+TILT_SD = np.radians(40.0)
+TILTS = np.radians(np.arange(-36.0, 36.1, 3.0))
+"""around the first guess"""
+ABSENT = 10.0
+"""cost of a finger that should be there and is not"""
+STRAY = 8.0
+"""cost of a patch as strong as a finger that is none"""
+BEHIND = 0.06
+"""of that cost for a patch behind the tips: lower joints and palm are to be expected"""
+BEHIND_MM = 13.0
+MOST = 8
+"""candidates, the strongest"""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One way to read the picture. fingers: (position 1 to 10, tip) across the hand; tilt: radians of the whole hand
+    counter-clockwise; cost: lower is likelier; strays: tips that are none, and not behind."""
+
+    hand: Hand
+    fingers: tuple[tuple[int, Tip], ...]
+    tilt: float
+    cost: float
+    strays: tuple[Tip, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """Positions in image order with the arc's numbers; precision of across and down."""
+
+    hand: Hand
+    positions: tuple[int, ...]
+    table: Array
+    across: Array
+    down: Array
+
+    @classmethod
+    def of(cls, hand: Hand, positions: Sequence[int]) -> Shape:
+        side = -1.0 if hand == "left" else 1.0
+        rows = {p: (THUMBS[p] if hand == "thumbs" else ARC[(p - 1) % 5 + 1]) for p in positions}
+        ordered = tuple(sorted(positions, key=lambda p: side * rows[p][0]))
+        table = np.array([(side * u, v, s, w, side * a) for u, v, s, w, a in (rows[p] for p in ordered)])
+        k = len(ordered)
+        free = np.full((k, k), ANYWHERE_MM**2)
+        spread = np.outer(table[:, 0], table[:, 0])
+        across = free + SPREAD_SD**2 * spread + ACROSS_SD**2 * np.eye(k)
+        down = free + SLANT_SD**2 * spread + np.diag(table[:, 2] ** 2)
+        return cls(hand, ordered, table, np.linalg.inv(across), np.linalg.inv(down))
+
+
+def fits(found: Sequence[Tip], frame: float, hand: Hand, positions: Sequence[int]) -> list[Fit]:
+    """The best fit for every choice of fingers, at most two fewer than `positions` or than there are candidates."""
+    tips = sorted(found, key=lambda tip: -tip.patch.mass)[:MOST]
+    most = min(len(tips), len(positions))
+    made = []
+    for count in range(max(most - 2, 1), most + 1):
+        for chosen in itertools.combinations(positions, count):
+            shape = Shape.of(hand, chosen)
+            made.append(_fit(tips, frame, shape, ABSENT * (len(positions) - count)))
+    return made
+
+
+def _fit(tips: Sequence[Tip], frame: float, shape: Shape, cost: float) -> Fit:
+    """The likeliest choice of tips and lean for one choice of fingers."""
+    places = np.array([(t.u, t.v) for t in tips])
+    cos, sin = np.cos(TILTS)[:, None], np.sin(TILTS)[:, None]
+    u = cos * places[:, 0] - sin * places[:, 1]
+    v = sin * places[:, 0] + cos * places[:, 1]
+    order = np.argsort(u, axis=1)
+    combos = np.array(list(itertools.combinations(range(len(tips)), len(shape.positions))))
+    picked = order[:, combos]  # [tilt, combination, finger]
+    rows = np.arange(TILTS.size)[:, None, None]
+    total = _arc_cost(u[rows, picked], v[rows, picked], shape)
+    total = total + _size_cost(tips, picked, shape) + _lean_cost(tips, picked, shape)
+    total = total + 0.5 * ((TILTS + frame) / TILT_SD)[:, None] ** 2
+    stray = _stray_cost(tips, u, v, picked)
+    at, which = np.unravel_index(int((total + stray.sum(axis=2)).argmin()), total.shape)
+    members = picked[at, which]
+    fingers = tuple((p, tips[i]) for p, i in zip(shape.positions, members, strict=True))
+    strays = tuple(tips[i] for i in np.nonzero(stray[at, which] > 0.25 * STRAY)[0])
+    whole = float(total[at, which] + stray[at, which].sum()) + cost
+    return Fit(shape.hand, fingers, frame + float(TILTS[at]), whole, strays)
+
+
+def _arc_cost(u: Array, v: Array, shape: Shape) -> Array:
+    du, dv = u - shape.table[:, 0], v - shape.table[:, 1]
+    du, dv = du - du.mean(axis=2, keepdims=True), dv - dv.mean(axis=2, keepdims=True)
+    across = np.einsum("tci,ij,tcj->tc", du, shape.across, du)
+    return np.asarray(0.5 * (across + np.einsum("tci,ij,tcj->tc", dv, shape.down, dv)))
+
+
+def _size_cost(tips: Sequence[Tip], picked: NDArray[np.intp], shape: Shape) -> Array:
+    width = np.log([max(t.width, 1.0) for t in tips])[picked] - shape.table[:, 3]
+    return np.asarray(0.5 * ((width - width.mean(axis=2, keepdims=True)) ** 2).sum(axis=2) / WIDTH_SD**2)
+
+
+def _lean_cost(tips: Sequence[Tip], picked: NDArray[np.intp], shape: Shape) -> Array:
+    lean = np.array([t.lean for t in tips])[picked] - np.radians(shape.table[:, 4]) - TILTS[:, None, None]
+    trust = np.array([t.trust for t in tips])
+    variance = LEAN_SD**2 + 1.0 / np.maximum(trust, 1e-6)
+    cost = 0.5 * lean**2 / variance[picked]
+    return np.asarray(cost.sum(axis=2))
+
+
+def _stray_cost(tips: Sequence[Tip], u: Array, v: Array, picked: NDArray[np.intp]) -> Array:
+    """[tilt, combination, tip]: what it costs to leave each tip out."""
+    mass = np.array([t.patch.mass for t in tips])
+    area = np.array([t.patch.area for t in tips])
+    usual = np.median(mass[picked], axis=2)[..., None]
+    out = np.ones((*picked.shape[:2], mass.size), bool)
+    np.put_along_axis(out, picked, False, axis=2)
+    rows = np.arange(u.shape[0])[:, None, None]
+    across = np.abs(u[:, None, :, None] - u[rows, picked][:, :, None, :])
+    front = np.take_along_axis(v[rows, picked], across.argmin(axis=3), axis=2)
+    behind = v[:, None, :] > front + BEHIND_MM
+    size = np.minimum(mass / usual, 1.0) * np.minimum(area / 70.0, 1.0)
+    return np.asarray(STRAY * size * out * np.where(behind, BEHIND, 1.0))
