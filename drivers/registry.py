@@ -17,6 +17,7 @@ from drivers import models
 from drivers.clock import Clock
 from drivers.errors import DriverError, ReaderFault
 from drivers.links import address as addresses
+from drivers.links import link_error
 from drivers.reader import Reader
 from drivers.remote import RemoteReader
 from firmware_profiles.profile import Profile, ProfileError, all_profiles, load
@@ -70,6 +71,19 @@ def discover() -> list[Candidate]:
     return _usb_candidates() + _serial_candidates()
 
 
+def find(name: str) -> Candidate:
+    """The attached reader of that name: an id or an address as discover() has them, or `usb:vid:pid` where one such
+    device is attached. Raises LinkError link.not_found when there is none, link.address when there are several."""
+    found = discover()
+    named = [one for one in found if name in (one.id, one.address)]
+    named = named or [one for one in found if name == one.address.partition("@")[0] or name == one.profile]
+    if not named:
+        raise link_error("link.not_found", f"no reader {name!r} is attached")
+    if len(named) > 1:
+        raise link_error("link.address", f"{name} may be {' or '.join(one.id for one in named)}")
+    return named[0]
+
+
 def _profile(driver: str, profile: str) -> Profile:
     try:
         own = [one for one in all_profiles() if one.driver == driver]
@@ -103,7 +117,10 @@ def _usb_candidates() -> list[Candidate]:
         devices = attached()
     except DriverError:
         return []
-    known = {one: profile for profile in all_profiles() for one in profile.match.usb}
+    known: dict[str, Profile] = {}
+    for own in all_profiles():
+        for one in own.match.usb:
+            known.setdefault(one, own)  # the first of those that share an id; its driver asks the device
     return [
         Candidate(
             id=f"{profile.id}@{device.where}",

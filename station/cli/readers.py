@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true", help="for scripts")
     capture = verbs.add_parser("capture", help="take one impression and write it as PNG, its facts as JSON")
     which = capture.add_mutually_exclusive_group(required=True)
-    which.add_argument("--reader", metavar="ID", help="an id that `readers list` shows")
+    which.add_argument("--reader", metavar="ID", help="an id or address that `readers list` shows, or usb:vid:pid")
     which.add_argument("--driver", help=f"one of {', '.join(registry.drivers())}")
     capture.add_argument("--address", help="serial:/dev/ttyUSB0, usb:05ba:000a[@bus-port] or unix:SOCKET")
     capture.add_argument(
@@ -88,9 +88,7 @@ def _progress(frame: Frame) -> None:
 
 def _reader(args: argparse.Namespace) -> Reader:
     if args.reader:
-        one = next((c for c in registry.discover() if c.id == args.reader), None)
-        if one is None:
-            raise ValueError(f"no reader {args.reader!r}; see `station readers list`")
+        one = registry.find(args.reader)
         driver, profile, address = one.driver, one.profile, one.address
     elif args.address:
         driver, profile, address = args.driver, args.profile, args.address

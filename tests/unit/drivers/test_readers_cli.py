@@ -11,7 +11,7 @@ import cv2
 import pytest
 
 from drivers import registry
-from drivers.errors import CaptureRetry
+from drivers.errors import CaptureRetry, LinkError
 from drivers.links import link_error
 from drivers.registry import Candidate
 from drivers.sim import rig as rigs
@@ -102,7 +102,11 @@ def test_a_listed_reader_is_opened_by_its_id(
     monkeypatch.setattr(registry, "discover", lambda: [URU])
     assert call("capture", "--reader", "uru4500@1-2", "--out", str(tmp_path / "a.png")) == 0
     assert simulated == [("uru4500", "uru4500", "usb:05ba:000a@1-2", {})]
-    assert call("capture", "--reader", "other", "--out", str(tmp_path / "a.png")) == 2
+    assert call("capture", "--reader", "usb:05ba:000a", "--out", str(tmp_path / "a.png")) == 0
+    assert simulated[0] == simulated[1]
+    with pytest.raises(LinkError) as caught:
+        call("capture", "--reader", "usb:05ba:000b", "--out", str(tmp_path / "a.png"))
+    assert caught.value.code == "link.not_found"
 
 
 @pytest.mark.parametrize(
