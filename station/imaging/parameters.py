@@ -72,16 +72,23 @@ ACROSS_SIGMA: Final = 3.2
 """px, Gaussian window of the complex filter: a third of a ridge period. chosen."""
 
 BORDER: Final = 8
-"""px: minutiae nearer than this to the edge of the foreground are where ridges leave the contact, not endings."""
-BORDER_BEHIND: Final = (18.0, 35.0)
-"""px and degrees: nor may the foreground end this far behind an ending, straight or to either side. chosen."""
-DIPOLE_DISTANCE: Final = 9.0
-"""px: two residues of opposite sign nearer than this are one break, pore or bridge: one period."""
+"""px: residues nearer than this to the edge of the foreground are where ridges leave the contact. chosen: one
+ridge; what lies further in is for the confidence network to judge, which sees the contact's outline."""
 CROWD_DISTANCE: Final = 5.0
 """px: of two equal residues nearer than this the weaker is dropped. chosen: half a ridge period."""
 SIDE_DISTANCE: Final = 0.55
 """ridge periods ahead of and behind a residue at which ridge or valley is read for the type. chosen."""
-MIN_STRENGTH: Final = 0.12
-"""0 to 1, local ridge strength below which a residue is noise. chosen."""
+MIN_STRENGTH: Final = 0.05
+"""0 to 1, local ridge strength below which a residue is not looked at. chosen."""
+MAX_CANDIDATES: Final = 400
+"""residues looked at: twice what a template may hold. chosen, bounds the cost of noise."""
+PATCH: Final = 24
+"""samples each way of the square the confidence network sees; the weights are made for it."""
+PATCH_PITCH: Final = 1.6
+"""px between these samples: the square is 38 px wide, four ridge periods. Likewise."""
+PATCH_WAVE: Final = 0.25
+"""factor that brings the ridge wave to about ±1. Likewise."""
+MIN_CONFIDENCE: Final = 0.3
+"""probability from which a residue is a minutia. Middle of a flat optimum (0.2 to 0.5) on six development sets."""
 MAX_MINUTIAE: Final = 200
 """most minutiae a template may hold: under the 255 of ISO/IEC 19794-2 and INCITS 378's count byte."""

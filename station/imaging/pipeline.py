@@ -6,13 +6,13 @@ scoring shares.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from station.friction_ridge import MinutiaTemplate
-from station.imaging import check, enhance, foreground, normalise, orientation, residues, spurious
+from station.imaging import check, confidence, enhance, foreground, normalise, orientation, residues, spurious
 from station.imaging import parameters as p
 from station.imaging.normalise import Plane
 from station.imaging.trace import Trace
@@ -22,7 +22,7 @@ from station.imaging.trace import Trace
 class Ridges:
     """What the first stages saw, at 500 ppi on the coarse grid (pitch parameters.GRID px).
 
-    contrast: grey levels RMS; mask: bool, contact area; coherence, strength: 0 to 1; period: px; band: full size,
+    contrast: grey levels RMS; mask: bool, contact area; coherence, strength: 0 to 1; period: px; band, wave: full size,
     cropped to `box` (x, y, width, height, px at 500 ppi); coarse planes are cropped likewise.
     """
 
@@ -33,6 +33,7 @@ class Ridges:
     field: orientation.OrientationField
     strength: Plane
     period: Plane
+    band: Plane
     wave: enhance.RidgeWave
 
 
@@ -72,14 +73,15 @@ def _ridges(
     wave = enhance.demodulate(smooth, nx, ny, period)
     strength = enhance.ridge_strength(wave, band)
     size = (int(shape[0]), int(shape[1]))
-    return Ridges(size, (x, y, width, height), contrast[coarse], inside, near, strength, period, wave)
+    return Ridges(size, (x, y, width, height), contrast[coarse], inside, near, strength, period, band, wave)
 
 
 def minutiae(seen: Ridges, trace: Trace | None = None) -> residues.Residues:
-    """Stages 6 and 7, in px of the crop at 500 ppi."""
+    """Stages 6 to 8, in px of the crop at 500 ppi; strength of the result is confidence, 0 to 1."""
     inner = spurious.inner_mask(seen.mask, seen.wave.real.shape)
-    found = residues.find(seen.wave, inner, seen.strength, seen.period)
-    kept = spurious.remove(spurious.not_cut_off(found, seen.mask))
+    found = spurious.candidates(residues.find(seen.wave, inner, seen.strength, seen.period))
+    sure = confidence.judge(found, seen.band, seen.wave.real, seen.mask)
+    kept = spurious.remove(replace(found, strength=sure))
     if trace is not None:
         trace.data(
             "minutiae",
