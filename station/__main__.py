@@ -22,6 +22,7 @@ VERBS: dict[str, str] = {
     "assess": "score the quality of images, with causes and advice",
     "extract": "extract a minutiae template from an image",
     "match": "compare two images or templates",
+    "convert": "write a template file in another format",
     "record": "show, check or copy an ANSI/NIST-ITL file",
     "queue": "list, show, export and verify the offline queue",
     "doctor": "check everything that can fail today and say what to do",

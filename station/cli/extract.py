@@ -15,7 +15,7 @@ from station.imaging.trace import Folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, BMP, TIFF, WSQ or JP2, 8-bit grey")
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, BMP, TIFF, WSQ or JP2, grey")
     parser.add_argument("--ppi", type=int, default=500, help="resolution of the image (default 500)")
     parser.add_argument("--format", choices=sorted(templates.CODECS), default="json")
     parser.add_argument("--out", type=Path, help="file to write; without it JSON goes to standard output")
@@ -36,12 +36,12 @@ def run(args: argparse.Namespace) -> int:
     gray = load_gray(args.image)
     trace = None if args.trace is None else Folder(args.trace)
     seen = pipeline.look(gray, args.ppi, trace)
-    template = pipeline.as_template(seen, pipeline.minutiae(seen, trace), gray.shape, args.ppi)
+    template = pipeline.as_template(seen, pipeline.minutiae(seen, trace), gray.shape, args.ppi, trace)
     report = quality.assess_seen(gray, args.ppi, seen)
     data = templates.encode(args.format, template, fgp=args.fgp, imp=args.imp, quality=report.score)
     if args.out is None:
         return _to_stdout(args.format, data)
-    _write(args.out, data)
+    write(args.out, data)
     summary = {
         "image": str(args.image),
         "out": str(args.out),
@@ -50,6 +50,9 @@ def run(args: argparse.Namespace) -> int:
         "minutiae": len(template),
         "endings": int((template.kind == MinutiaKind.ENDING).sum()),
         "bifurcations": int((template.kind == MinutiaKind.BIFURCATION).sum()),
+        "cores": sum(point.kind == "core" for point in template.singular),
+        "deltas": sum(point.kind == "delta" for point in template.singular),
+        "pattern": template.pattern,
         "quality": report.score,
     }
     line = f"{args.out}: {len(template)} minutiae, {len(data)} bytes of {args.format}, quality {report.score}"
@@ -59,13 +62,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _to_stdout(form: str, data: bytes) -> int:
     if form != "json":
-        print(f"station: {form} is binary: say where it goes with --out", file=sys.stderr)
+        print(f"station: {form} is a file for programs: say where it goes with --out", file=sys.stderr)
         return 2
     sys.stdout.write(data.decode())
     return 0
 
 
-def _write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes) -> None:
+    """Write a file. Raises EnvironmentFault environment.cannot_write."""
     try:
         path.write_bytes(data)
     except OSError as error:

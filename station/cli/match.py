@@ -12,12 +12,14 @@ from station.errors import ImageError, StationError, TemplateError
 from station.friction_ridge import MinutiaTemplate
 from station.imaging import extract, load_gray
 from station.matching import SAME, compare
-from station.templates.minutia_record import MAGIC
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "a", type=Path, metavar="A", help="image or template (json, iso19794-2:2005, incits378:2004)"
+        "a",
+        type=Path,
+        metavar="A",
+        help=f"image or template ({', '.join(r.NAME for r in templates.READERS)})",
     )
     parser.add_argument("b", type=Path, metavar="B", help="the other one")
     parser.add_argument("--ppi", type=int, default=500, help="resolution of images (default 500)")
@@ -45,21 +47,18 @@ def run(args: argparse.Namespace) -> int:
 
 def load(path: Path, ppi: int) -> MinutiaTemplate:
     """A template file, or the template of an image. Raises ImageError, TemplateError."""
-    head = _head(path)
-    if head == MAGIC or head.lstrip()[:1] == b"{":
-        return templates.decode_any(path.read_bytes())
     try:
-        return extract(load_gray(path), ppi)
+        reader = templates.format_of(data := _read(path))
+        return reader.decode(data) if reader is not None else extract(load_gray(path), ppi)
     except StationError as error:
         kind = TemplateError if isinstance(error, TemplateError) else ImageError
         raise kind(error.code, f"{path}: {error.message}", error.advice) from error
 
 
-def _head(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(len(MAGIC))
+        return path.read_bytes()
     except OSError as error:
         raise ImageError(
-            "image.missing", f"{path} cannot be read: {error.strerror}", "Check the path."
+            "image.missing", f"it cannot be read: {error.strerror}", "Check the path."
         ) from error

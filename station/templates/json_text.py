@@ -1,7 +1,9 @@
 """A template as JSON, for scripts and the eye. In: MinutiaTemplate; out: str, and back.
 
 `{"schema": 1, "width": …, "height": …, "ppi": …, "minutiae": [{"x", "y", "angle", "kind", "quality"}, …]}`;
-units and directions as in MinutiaTemplate; kind is "ending", "bifurcation" or "other".
+units and directions as in MinutiaTemplate; kind is "ending", "bifurcation" or "other". Where they are known also
+`"singular": [{"kind": "core" or "delta", "x", "y", "angle" or null, "quality"}, …]` and `"pattern"`, a code of
+PatternClass.
 """
 
 from __future__ import annotations
@@ -12,7 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from station.friction_ridge import FGP, IMP, MinutiaKind, MinutiaTemplate
+from station.friction_ridge import (
+    FGP,
+    IMP,
+    MinutiaKind,
+    MinutiaTemplate,
+    PatternClass,
+    SingularPoint,
+    PatternClass,
+    SingularPoint,
+)
 from station.templates.minutia_record import bad
 
 NAME = "json"
@@ -31,7 +42,26 @@ def encode(template: MinutiaTemplate, *, fgp: FGP | int = 0, imp: IMP | int = 0,
     ]  # fmt: skip
     head = {"schema": SCHEMA, "width": template.width, "height": template.height, "ppi": template.ppi}
     finger = {"fgp": int(fgp), "imp": int(imp), "quality": quality}
-    return (json.dumps({**head, **finger, "minutiae": minutiae}) + "\n").encode()
+    whole = {**head, **finger, "minutiae": minutiae, **_ridge_flow(template)}
+    return (json.dumps(whole) + "\n").encode()
+
+
+def _ridge_flow(template: MinutiaTemplate) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    if template.singular:
+        known["singular"] = [
+            {"kind": p.kind, "x": round(p.x, 2), "y": round(p.y, 2), "quality": round(p.quality, 3),
+             "angle": None if p.angle is None else round(p.angle, 2) % 360}
+            for p in template.singular
+        ]  # fmt: skip
+    if template.pattern is not None:
+        known["pattern"] = template.pattern.value
+    return known
+
+
+def matches(data: bytes) -> bool:
+    """Whether bytes could be JSON: the first that is no space is a brace."""
+    return data[:256].lstrip()[:1] == b"{"
 
 
 def decode(data: bytes) -> MinutiaTemplate:
@@ -60,6 +90,21 @@ def _template(value: Any) -> MinutiaTemplate:
         angle=np.array([_real(row["angle"], 360) for row in rows], np.float32),
         kind=np.array([MinutiaKind[row["kind"].upper()] for row in rows], np.uint8),
         quality=np.array([_whole(row["quality"], 0, 100) for row in rows], np.uint8),
+        singular=tuple(_singular(row, width, height) for row in value.get("singular", [])),
+        pattern=PatternClass(value["pattern"]) if value.get("pattern") is not None else None,
+    )
+
+
+def _singular(row: Any, width: int, height: int) -> SingularPoint:
+    if row["kind"] not in ("core", "delta"):
+        raise ValueError(f"{row['kind']!r} is neither core nor delta")
+    angle = row.get("angle")
+    return SingularPoint(
+        row["kind"],
+        _real(row["x"], width),
+        _real(row["y"], height),
+        None if angle is None else _real(angle, 360),
+        _real(row.get("quality", 1.0), math.nextafter(1.0, 2.0)),
     )
 
 
