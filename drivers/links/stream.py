@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from drivers.clock import Clock
 from drivers.errors import LinkError
@@ -40,14 +40,15 @@ def drain(
 def find_baud(
     link: ByteLink, bauds: Iterable[int], answers: Callable[[int], bool], rounds: int = 2
 ) -> int | None:
-    """The first speed at which answers(baud) says yes, tried in this order, `rounds` times over; None when at none.
+    """The first speed at which answers(baud) says yes; None when at none, each tried at least `rounds` times.
 
-    Modules keep the speed that their last user set, and are deaf for a while after power-on. A speed that the
-    adapter refuses is passed over. Raises LinkError.
+    Modules keep the speed that their last user set, and are deaf for a while after power-on; and one hurt answer must
+    not send us through all others, so the first, likeliest speed is tried again and again between them. A speed that
+    the adapter refuses is passed over. Raises LinkError.
     """
     tried = tuple(dict.fromkeys(bauds))
     for _ in range(rounds):
-        for baud in tried:
+        for baud in _in_turn(tried):
             try:
                 link.set_baud(baud)
             except LinkError as error:
@@ -57,3 +58,13 @@ def find_baud(
             if answers(baud):
                 return baud
     return None
+
+
+def _in_turn(bauds: Sequence[int]) -> Iterator[int]:
+    """The first twice, and again after every two others."""
+    first, others = bauds[0], bauds[1:]
+    yield first
+    yield first
+    for at in range(0, len(others), 2):
+        yield from others[at : at + 2]
+        yield first

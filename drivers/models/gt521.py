@@ -8,6 +8,7 @@ the size comes from the profile, by the firmware version that the module told, a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import numpy as np
 
@@ -124,13 +125,15 @@ class Gt521Reader(BaseReader):
         return True
 
     def _change_baud(self, baud: int) -> None:
-        """The answer comes at the old speed. If it was lost, trying tells at which speed the module is now."""
+        """The answer comes at the old speed. If it was lost, trying tells at which speed the module is now; one that
+        will not change stays where it is."""
         before = self.baud
-        try:
-            self._exchange(Packet(Op.CHANGE_BAUDRATE, baud), self._command_s)
-        except _Damage:
-            self._await_quiet(_SETTLE_S)
-        self._find((baud, before, *self.profile.link.baud_probe))
+        for _ in range(self.profile.timeouts.retries + 1):
+            with suppress(_Damage):
+                self._exchange(Packet(Op.CHANGE_BAUDRATE, baud), self._command_s)
+            self._find((baud, before, *self.profile.link.baud_probe))
+            if self.baud == baud:
+                return
 
     def _size(self) -> tuple[int, int] | None:
         return self.profile.size_of_firmware(f"{self._device.firmware:08x}")

@@ -64,6 +64,7 @@ class SfmReader(BaseReader):
         self._stream = wire.Stream()
         self._blocks = True  # data in blocks with sums, until the module says that it cannot
         self._asked_at: float | None = None  # when the running scan was asked for
+        self._unanswered = 0
         self._reply: Packet | None = None  # the answer that says the image is there
         self._largest = max(size.width * size.height for size in profile.image.sizes) + wire.HEADER_BYTES
 
@@ -85,6 +86,7 @@ class SfmReader(BaseReader):
         self.link.close()
 
     def _arm(self, request: CaptureRequest) -> None:  # noqa: ARG002  no lamps, one kind
+        self._unanswered = 0
         self._scan()
 
     def _disarm(self) -> None:
@@ -191,8 +193,9 @@ class SfmReader(BaseReader):
             self._stream.feed(data)
 
     def _cancel(self) -> None:
-        """Whatever the module is at, it stops; what it still says is dropped."""
+        """Whatever the module is at, it stops; what it still says is dropped. It may not hear while it sends."""
         self._asked_at = self._reply = None
+        self._await_quiet(_SETTLE_S)
         self.link.write(wire.pack(Packet(Op.CANCEL)), self._command_s)
         self._await_quiet(_SETTLE_S)
 
@@ -217,14 +220,19 @@ class SfmReader(BaseReader):
 
     def _ask_again_if_late(self) -> None:
         """The module answers every scan, if only to say that nobody came: silence means that something was lost."""
-        if self._asked_at is None or self.clock.monotonic() > self._asked_at + _SCAN_S:
-            self._cancel()
-            self._scan()
+        if self._asked_at is not None and self.clock.monotonic() <= self._asked_at + _SCAN_S:
+            return
+        self._unanswered += 1
+        if self._unanswered > self.profile.timeouts.retries:
+            raise _fault("reader.no_answer", f"{self._unanswered} scans without an answer")
+        self._cancel()
+        self._scan()
 
     def _scanned(self, packet: Packet) -> bool:
         """What an answer to the scan means; True: there is an image. Raises CaptureRetry, ReaderFault."""
         if packet.command not in (Op.SCAN, Op.SCAN_BLOCKS):
             return False
+        self._unanswered = 0
         if packet.flag in (Code.OK, Code.SCANNED):
             self._reply = packet if packet.flag == Code.OK else None
             return True

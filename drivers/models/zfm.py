@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from drivers.clock import Clock, synchronised
-from drivers.errors import CaptureRetry, LinkError, ReaderFault
+from drivers.errors import CaptureRetry, ReaderFault
 from drivers.links import ByteLink
 from drivers.links.address import byte_link
+from drivers.links.stream import drain, find_baud, read_some
 from drivers.reader import BaseReader, CaptureKind, CaptureRequest, Check, Pixels, ReaderInfo, Show
 from drivers.wires import zfm as wire
 from drivers.wires.zfm import Code, Op, Packet, Pid, ProductInfo, SystemParameters
@@ -21,11 +22,12 @@ from firmware_profiles.profile import Profile
 OPTIONS = ("password", "baud")
 
 SIMULATED_SYSTEM_ID = 0x5349  # "SI": what our peer answers where the module has no serial number to say it in
-_PROBE_S = 0.3  # answer to VfyPwd: 12 bytes at 9600 baud take 13 ms, the module's own delay is unspecified
+_PROBE_S = 0.15  # answer to VfyPwd: 12 bytes at 9600 baud take 13 ms, the module's own delay is unspecified
 _QUIET_S = 0.003  # before a command: an acknowledge that came late or twice
 _SETTLE_S = 0.05  # after damage or a cancel: adapters hold bytes back for up to 16 ms
 _POLL_S = 0.05
 _BUDGET = 1.5  # of the pure line time of an image
+_NO_PICTURE = frozenset({Code.NO_FINGER, Code.CAPTURE_FAILED, Code.MESSY, Code.FEW_FEATURES})
 _FLAT = 2  # grey levels: an image with no more contrast than this was taken of the empty platen
 
 
@@ -64,7 +66,7 @@ class ZfmReader(BaseReader):
         super().__init__(clock, trusted)
         self.profile = profile
         self.link = link
-        self.baud = baud
+        self.baud = self._likely = baud
         self._password = password
         self._parser = wire.Parser()
         self._parameters: SystemParameters | None = None
@@ -92,8 +94,11 @@ class ZfmReader(BaseReader):
         """Nothing runs in the module between commands."""
 
     def _finger(self, wait_s: float) -> bool:
-        if self._code(Op.GEN_IMG) == Code.OK:
+        code = self._code(Op.GEN_IMG)
+        if code == Code.OK:
             return True
+        if code not in _NO_PICTURE:
+            raise _fault("reader.refused", f"GEN_IMG: {_words(code)}")
         self.clock.sleep(min(wait_s, _POLL_S))
         return False
 
@@ -110,28 +115,24 @@ class ZfmReader(BaseReader):
 
     def _find_baud(self) -> None:
         """Modules keep the speed their last user set: try them all, twice (they are deaf after power-on)."""
-        others = [baud for baud in self.profile.link.baud_probe if baud != self.baud]
-        for _ in range(2):
-            for baud in (self.baud, *others):
-                if self._answers_at(baud):
-                    self.baud = baud
-                    return
-        raise _fault("reader.no_answer", "no answer at any baud rate")
+        self._likely = self.baud
+        found = find_baud(self.link, (self.baud, *self.profile.link.baud_probe), self._answers_at)
+        if found is None:
+            raise _fault("reader.no_answer", "no answer at any baud rate")
+        self.baud = found
 
     def _answers_at(self, baud: int) -> bool:
+        """Asked twice: an answer that an adapter held back was to an earlier question, at another speed."""
+        self.baud = baud
         try:
-            self.link.set_baud(baud)
-        except LinkError as error:
-            if error.code != "link.settings":
-                raise
-            return False  # this adapter cannot do that speed
-        try:
-            code = self._exchange(Op.VFY_PWD, self._password_bytes(), _PROBE_S)[0]
+            codes = {self._exchange(Op.VFY_PWD, self._password_bytes(), _PROBE_S)[0] for _ in range(2)}
         except _Damage:
+            if baud == self._likely:
+                self._flush()
             return False
-        if code == Code.WRONG_PASSWORD:
+        if Code.WRONG_PASSWORD in codes:
             raise _fault("reader.password", "the module wants another password")
-        return code == Code.OK
+        return codes == {Code.OK}
 
     def _password_bytes(self) -> bytes:
         return self._password.to_bytes(4, "big")
@@ -167,7 +168,7 @@ class ZfmReader(BaseReader):
         try:
             if answer[0] == Code.OK:
                 return unpack(answer[1:])
-            why = wire.CODE_TEXT.get(answer[0], f"unknown code {answer[0]:#x}")
+            why = _words(answer[0])
         except ValueError as error:
             why = str(error)
         raise _fault("reader.refused", f"{op.name}: {why}")
@@ -177,48 +178,51 @@ class ZfmReader(BaseReader):
         why = ""
         for _ in range(self.profile.timeouts.retries + 1):
             try:
-                answer = self._exchange(op, b"", self.profile.timeouts.command_ms / 1000)
+                answer = self._exchange(op, b"", self._command_s)
                 if answer[0] == Code.PASSWORD_NEEDED:
                     self._exchange(Op.VFY_PWD, self._password_bytes(), _PROBE_S)
                 elif answer[0] != Code.PACKET_ERROR and (answer[0] != Code.OK or len(answer) == size):
                     return answer
-                why = f"{answer.hex()} ({wire.CODE_TEXT.get(answer[0], 'unknown code')})"
+                why = f"{answer.hex()} ({_words(answer[0])})"
             except _Damage as damage:
                 why = str(damage)
-                self._await_quiet(_SETTLE_S)
+                self._flush()
         raise _fault("reader.no_answer", f"no good answer to {op.name}: {why}")
+
+    def _flush(self) -> None:
+        """A module whose command arrived with a wrong length waits for up to 256 bytes more and would swallow the next
+        commands: give it as many that mean nothing."""
+        self.link.write(bytes(wire.MAX_PAYLOAD + wire.OVERHEAD_BYTES), self._command_s)
+        self._await_quiet(_SETTLE_S)
+
+    @property
+    def _command_s(self) -> float:
+        return self.profile.timeouts.command_ms / 1000
 
     def _exchange(self, op: Op, parameters: bytes, wait_s: float) -> bytes:
         """One command and its acknowledge's payload, at least one byte. Raises _Damage."""
         self._await_quiet(_QUIET_S)
         packet = Packet(Pid.COMMAND, bytes((op,)) + parameters, self.profile.link.address)
         self.link.write(wire.pack(packet), wait_s)
-        for answer in self._packets(wait_s, wait_s):
+        for answer in self._packets(
+            wait_s, wait_s + self._image_s()
+        ):  # the rest of an old image may come before it
             if answer.pid == Pid.ACK and answer.payload:
                 return answer.payload
         raise _Damage("no acknowledge")  # pragma: no cover  _packets ends only by raising
 
     def _await_quiet(self, quiet_s: float, check: Check = lambda: None) -> None:
         """Acknowledges carry no number: one that is late or doubled must not answer the next command. After damage the
-        module still sends the rest of its image."""
-        deadline = self.clock.monotonic() + self._image_s()
-        while self.clock.monotonic() < deadline and self._read(quiet_s):
-            check()
+        module still sends the rest of its image. Raises ReaderFault reader.noise."""
+        if not drain(self.link, self.clock, quiet_s, self._image_s(), check):
+            raise _fault("reader.noise", "bytes come without end, and none was asked for")
         self._parser.reset()
-
-    def _read(self, wait_s: float) -> bytes:
-        try:
-            return self.link.read(4096, wait_s)
-        except LinkError as error:
-            if error.code != "link.timeout":
-                raise
-            return b""
 
     def _packets(self, idle_s: float, total_s: float) -> Iterator[Packet]:
         """Packets from our module as they arrive. Raises _Damage: a bad packet, silence, or the time is up."""
         deadline = self.clock.monotonic() + total_s
         while True:
-            data = self._read(min(idle_s, max(0.0, deadline - self.clock.monotonic())))
+            data = read_some(self.link, min(idle_s, deadline - self.clock.monotonic()))
             if not data:
                 raise _Damage("the module went silent")
             for found in self._parser.feed(data):
@@ -266,7 +270,7 @@ class ZfmReader(BaseReader):
                 "capture.lifted_early", "the module has no image", "Put the finger down again."
             )
         if code != Code.OK:
-            raise _Damage(f"UpImage: {wire.CODE_TEXT.get(code, f'unknown code {code:#x}')}")
+            raise _Damage(f"UpImage: {_words(code)}")
         data = bytearray()
         for packet in self._packets(self.profile.timeouts.packet_idle_ms / 1000, self._image_s()):
             check()
@@ -292,9 +296,14 @@ _ADVICE = {
     "reader.refused": "This module is of another family: choose another profile.",
     "reader.password": "Set the option `password` to the module's password.",
     "reader.image_damaged": "Shorten the cable, check ground and supply, or use a lower baud rate.",
+    "reader.noise": "Another program or device speaks on this port, or the baud rate of the adapter is wrong.",
     "reader.geometry": "This is another sensor than the profile says: choose or write the right profile.",
 }
 
 
 def _fault(code: str, message: str) -> ReaderFault:
     return ReaderFault(code, message, _ADVICE[code])
+
+
+def _words(code: int) -> str:
+    return wire.CODE_TEXT.get(code, f"unknown code {code:#x}")

@@ -38,11 +38,14 @@ class Kind(enum.StrEnum):
 @dataclass
 class Progress:
     """What has become of a fault. fired_at: by the clock of the link; ended: set by whoever ends a stall, or plugs
-    the cable in again."""
+    the cable in again; heard, said: bytes that passed so far, from the device and to it; fired_heard: heard by then."""
 
     fired: bool = False
     fired_at: float = 0.0
     ended: bool = False
+    heard: int = 0
+    said: int = 0
+    fired_heard: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,6 @@ class FaultyLink:
         self.fault = fault
         self._clock = clock
         self._replugged = replugged
-        self._offset = 0
-        self._sent = 0
         self._cut = False
         self._held: list[tuple[float, bytes]] = []
 
@@ -101,10 +102,9 @@ class FaultyLink:
     def write(self, data: bytes, timeout_s: float) -> None:
         self._refuse_if_gone()
         self._cut = self._cut and self.fault.kind is Kind.STALL
-        if not self.fault.sent:
-            self.link.write(data, timeout_s)
-            return
-        hurt = self._outward(data)
+        progress = self.fault.progress
+        start, progress.said = progress.said, progress.said + len(data)
+        hurt = self._hurt_where_due(data, start) if self.fault.sent else data
         if hurt:
             self.link.write(hurt, timeout_s)
 
@@ -116,9 +116,12 @@ class FaultyLink:
                 return self._release(limit)
             wait_s = max(0.0, deadline - self._clock.monotonic())
             data = self.link.read(limit, wait_s)
-            data = data if self.fault.sent else self._through(data)
-            if data and self._held:
-                self._held.append((self._held[-1][0], data))  # behind what is late
+            behind = bool(self._held)  # what comes now comes behind what is late
+            progress = self.fault.progress
+            start, progress.heard = progress.heard, progress.heard + len(data)
+            data = data if self.fault.sent else self._hurt_where_due(data, start)
+            if data and behind:
+                self._held.append((self._held[-1][0], data))
             elif data:
                 return data
 
@@ -148,18 +151,12 @@ class FaultyLink:
             raise link_error("link.disconnected", "unplugged")
 
     def _fire(self) -> None:
-        self.fault.progress.fired = True
-        self.fault.progress.fired_at = self._clock.monotonic()
-
-    def _outward(self, data: bytes) -> bytes:
-        """What reaches the device of what the host sends."""
-        start, self._sent = self._sent, self._sent + len(data)
-        return self._hurt_where_due(data, start)
-
-    def _through(self, data: bytes) -> bytes:
-        """What reaches the host of what the device says."""
-        start, self._offset = self._offset, self._offset + len(data)
-        return self._hurt_where_due(data, start)
+        progress = self.fault.progress
+        progress.fired, progress.fired_at, progress.fired_heard = (
+            True,
+            self._clock.monotonic(),
+            progress.heard,
+        )
 
     def _hurt_where_due(self, data: bytes, start: int) -> bytes:
         if self.fault.progress.ended:
@@ -204,7 +201,6 @@ class FaultyUsb:
         self.function = function
         self.fault = fault
         self._endpoint = endpoint
-        self._offset = 0
         self._late = b""
 
     @property
@@ -245,8 +241,8 @@ class FaultyUsb:
         data = self.function.read(endpoint, size, timeout_s)
         if endpoint != self._endpoint or (self.fired and not self.fault.lasting) or self.fault.progress.ended:
             return data
-        start = self._offset
-        self._offset += len(data)
+        progress = self.fault.progress
+        start, progress.heard = progress.heard, progress.heard + len(data)
         at = max(0, self.fault.at - start)
         return data if at >= len(data) else self._hurt(data, at, timeout_s)
 

@@ -32,6 +32,11 @@ class Outbox:
             self._sent_until = max(self._sent_until, now)
         self._bytes += data
 
+    @property
+    def sending(self) -> bool:
+        """True while bytes wait for the line."""
+        return bool(self._bytes)
+
     def forget(self, *, bytes_too: bool = True) -> None:
         """Drop what was planned, and (bytes_too) what was not yet sent."""
         self._actions.clear()

@@ -51,6 +51,8 @@ class Code(enum.IntEnum):
     PACKET_ERROR = 0x01
     NO_FINGER = 0x02
     CAPTURE_FAILED = 0x03
+    MESSY = 0x06
+    FEW_FEATURES = 0x07
     CANNOT_SEND_IMAGE = 0x0F
     WRONG_PASSWORD = 0x13
     BAD_REGISTER = 0x1A
@@ -70,7 +72,10 @@ CODE_TEXT: Mapping[int, str] = MappingProxyType(
         0x13: "wrong password",
         0x15: "no valid image",
         0x18: "flash memory error",
+        0x19: "undefined error",
         0x1A: "no such register",
+        0x1B: "wrong register setting",
+        0x1C: "wrong notepad page",
         0x1D: "port operation failed",
         0x20: "wrong address",
         0x21: "password must be verified",

@@ -50,6 +50,13 @@ class Fap60Device:
         self._kind = ""
         self._placed: Placed | None = None
 
+    def replugged(self) -> None:
+        """Power was away: nothing runs, nothing is remembered."""
+        self._parser.reset()
+        self._outbox.forget()
+        self._lamps = ()
+        self._end(0.0)
+
     # FarEnd
 
     def hear(self, data: bytes, now: float) -> None:
@@ -231,13 +238,16 @@ def settling(small: NDArray[np.uint8], kind: str, share: float) -> NDArray[np.ui
     return (255 - ink).astype(np.uint8)
 
 
-def rig(person: Person, fault: Fault | None = None, speed: float = 1.0) -> Rig:
+def rig(
+    person: Person, fault: Fault | None = None, speed: float = 1.0, profile: Profile | None = None
+) -> Rig:
     """Driver and device in one process, in virtual time."""
-    clock, profile = VirtualClock(), load("fap60-simulated")
-    cable = MemoryLink(Fap60Device(person, profile, speed), clock)
-    link = cable if fault is None else FaultyLink(cable, fault, clock)
+    clock, model = VirtualClock(), profile or load("fap60-simulated")
+    device = Fap60Device(person, model, speed)
+    cable = MemoryLink(device, clock)
+    link = cable if fault is None else FaultyLink(cable, fault, clock, device.replugged)
     return Rig(
-        reader=Fap60Reader(profile, link, clock),
+        reader=Fap60Reader(model, link, clock),
         clock=clock,
         placed=watched(person),
         delivered=lambda pixels: pixels,

@@ -29,6 +29,7 @@ CAPTURE_S = 0.2  # CaptureFinger
 
 # Seconds of the person, at speed 1.
 FINGER_DOWN_S = 0.3  # from the first poll of a free sensor
+AWAY_S = 2.0  # after a lift: a poll that comes late must not find the next touch
 HOLD_S = 5.0  # when nobody fetches the image, at any speed
 LIFT_AFTER_S = 0.3  # from the image's fetching
 
@@ -57,7 +58,7 @@ class Gt521Device:
         self._light = False
         self._placed: Placed | None = None
         self._down_at: float | None = None
-        self._up_at = 0.0
+        self._up_at = self._back_at = 0.0
         self._image: bytes | None = None
 
     def _set_own_baud(self, baud: int | None) -> None:
@@ -69,6 +70,8 @@ class Gt521Device:
     def hear(self, data: bytes, now: float) -> None:
         if self._host_baud != self._baud:
             return  # at another speed the bytes make no sense here
+        if self._outbox.sending:
+            return  # what is said into its image is not heard
         self._stream.feed(data)
         while (packet := self._stream.packet()) is not None:
             self._obey(packet, now)
@@ -145,10 +148,11 @@ class Gt521Device:
     def _on_the_sensor(self, now: float) -> Placed | None:
         if self._down_at is not None and now >= self._up_at:
             self._placed = self._down_at = None  # lifted
+            self._back_at = now + AWAY_S / self.speed
         elif self._placed is not None:
             return self._placed
         if self._down_at is None:
-            self._down_at = now + FINGER_DOWN_S / self.speed
+            self._down_at = max(now, self._back_at) + FINGER_DOWN_S / self.speed
             self._up_at = self._down_at + HOLD_S  # not faster: a host polls at its own pace
         elif now >= self._down_at:
             size = self.profile.image.sizes[0]

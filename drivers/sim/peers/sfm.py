@@ -84,6 +84,8 @@ class SfmDevice:
     def hear(self, data: bytes, now: float) -> None:
         if self._host_baud != self._baud:
             return  # at another speed the bytes make no sense here
+        if self._outbox.sending:
+            return  # what is said into its data is not heard
         self._stream.feed(data)
         while (packet := self._stream.packet()) is not None:
             self._obey(packet, now)

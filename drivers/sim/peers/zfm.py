@@ -2,7 +2,7 @@
 
 Source: ZFM-20 user manual v2.0, R503 manual. It keeps password, baud rate and packet size as a module does, stays
 deaf to another baud rate, and a Person touches its sensor when it is polled. Run as a process:
-`python -m drivers.sim.peers.zfm --tty PATH --seed N --script FILE [--profile zfm20|r503] [--baud B] [--speed X]`.
+`python -m drivers.sim.peers.zfm --tty PATH --seed N --script FILE [--profile zfm20] [--baud B] [--speed X]`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from drivers.wires import zfm as wire
 from drivers.wires.zfm import Code, Op, Packet, Pid, ProductInfo, SystemParameters
 from firmware_profiles.profile import Profile, load
 
+PROFILES = ("zfm20", "as608", "r305", "r304a", "r503")
 ANSWER_S = 0.002  # between command and acknowledge
 IMAGING_S = 0.04  # one GenImg
 
 # Seconds of the person, at speed 1.
 FINGER_DOWN_S = 0.3  # from the first poll of a free sensor
+AWAY_S = 2.0  # after a lift: a poll that comes late must not find the next touch
 HOLD_S = 5.0  # when nobody fetches the image, at any speed
 LIFT_AFTER_S = 0.3  # from the image's fetching
 
@@ -50,26 +52,47 @@ class ZfmDevice:
         self.speed = speed
         self.password = password
         self.packet_bytes = packet_bytes
-        self.verified = False
         self._baud = baud
         self._host_baud = baud
-        self._parser = wire.Parser()
         self._outbox = Outbox(None if baud is None else baud / wire.BITS_PER_BYTE)
+        self._deaf_until: float | None = 0.0
+        self._start()
+
+    def _start(self) -> None:
+        self.verified = False
+        self._parser = wire.Parser()
+        self._outbox.forget()
         self._placed: Placed | None = None
         self._down_at: float | None = None
-        self._up_at = 0.0
+        self._up_at = self._back_at = 0.0
         self._image: bytes | None = None
+
+    def replugged(self) -> None:
+        """Power was away. Password, speed and packet size are kept in flash; the module is deaf for a while, and one of
+        those that do so says 55 when it is ready."""
+        self._start()
+        self._deaf_until = None  # until when, is known once somebody looks
 
     # FarEnd
 
     def hear(self, data: bytes, now: float) -> None:
-        if self._host_baud != self._baud:
+        if self._host_baud != self._baud or self._is_deaf(now):
             return  # at another speed the bytes make no sense here
+        if self._outbox.sending:
+            return  # half duplex: what is said into its image is not heard
         for packet in self._parser.feed(data):
             if isinstance(packet, Packet) and packet.address == self.profile.link.address:
                 self._obey(packet, now)
 
+    def _is_deaf(self, now: float) -> bool:
+        if self._deaf_until is None:
+            self._deaf_until = now + self.profile.link.power_on_ms / 1000
+            if "ready-byte-55" in self.profile.quirks:
+                self._outbox.at(self._deaf_until, lambda then: self._outbox.send(b"\x55", then))
+        return now < self._deaf_until
+
     def speak(self, now: float) -> bytes:
+        self._is_deaf(now)
         data = self._outbox.take(now)
         return data if self._host_baud == self._baud else bytes(byte & 0xAA for byte in data)
 
@@ -162,10 +185,11 @@ class ZfmDevice:
     def _on_the_sensor(self, now: float) -> Placed | None:
         if self._down_at is not None and now >= self._up_at:
             self._placed = self._down_at = None  # lifted
+            self._back_at = now + AWAY_S / self.speed
         elif self._placed is not None:
             return self._placed
         if self._down_at is None:
-            self._down_at = now + FINGER_DOWN_S / self.speed
+            self._down_at = max(now, self._back_at) + FINGER_DOWN_S / self.speed
             self._up_at = self._down_at + HOLD_S  # not faster: a host polls at its own pace
         elif now >= self._down_at:
             size = self.profile.image.sizes[0]
@@ -198,11 +222,19 @@ def packed(pixels: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> bytes:
     return ((pairs[:, 0] & 0xF0) | (pairs[:, 1] >> 4)).tobytes()
 
 
-def rig(person: Person, fault: Fault | None = None, profile: str = "zfm20", baud: int = 57600) -> Rig:
-    """Driver and device in one process, in virtual time, the wire paced at `baud` bits per second."""
-    clock, model = VirtualClock(), load(profile)
-    cable = MemoryLink(ZfmDevice(person, model, baud), clock)
-    link = cable if fault is None else FaultyLink(cable, fault, clock)
+def rig(
+    person: Person,
+    fault: Fault | None = None,
+    profile: Profile | str = "zfm20",
+    baud: int = 57600,
+    **device: int,
+) -> Rig:
+    """Driver and device in one process, in virtual time, the wire paced at `baud` bits per second. device: more of
+    ZfmDevice."""
+    clock, model = VirtualClock(), load(profile) if isinstance(profile, str) else profile
+    module = ZfmDevice(person, model, baud, **device)
+    cable = MemoryLink(module, clock)
+    link = cable if fault is None else FaultyLink(cable, fault, clock, module.replugged)
     return Rig(
         reader=ZfmReader(model, link, clock),
         clock=clock,
@@ -216,7 +248,7 @@ def rig(person: Person, fault: Fault | None = None, profile: str = "zfm20", baud
 def main(argv: list[str] | None = None) -> int:
     """Entry of the peer process."""
     parser = tty.arguments("SIMULATED ZFM / R30x / R503 module on a pseudo-terminal")
-    parser.add_argument("--profile", default="zfm20", choices=("zfm20", "r503"))
+    parser.add_argument("--profile", default="zfm20", choices=PROFILES)
     parser.add_argument("--baud", type=int, default=57600, help="what the module is set to, and its pace")
     parser.add_argument("--position", type=int, default=2, help="finger 1-10 that the person puts down")
     args = parser.parse_args(argv)

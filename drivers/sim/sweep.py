@@ -1,0 +1,310 @@
+"""What a driver makes of every trouble at every byte: a driver's rig and a list of faults in, counts of outcomes out.
+
+One run is a conversation from open() to the lifted finger with one fault in it, and, if that ended in an error, the
+same again once the fault has ended. Clocks are the rigs' own: simulated for byte streams, so that a deadline of
+minutes costs milliseconds; a USB rig has threads and runs in real time. Used by tests/faults and by
+`station bench readers`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from drivers import registry
+from drivers.errors import CaptureRetry, DriverError, ReaderFault
+from drivers.reader import CaptureKind, CaptureRequest, Frame, ReaderState
+from drivers.sim.clock import OutOfTime, VirtualClock
+from drivers.sim.faults import Fault, Kind
+from drivers.sim.finger_types import Platen, Touch
+from drivers.sim.person import Person, Placed
+from drivers.sim.rig import Rig, Witness, stripes
+from firmware_profiles.profile import Profile, load
+
+REQUEST = CaptureRequest(CaptureKind.PLAIN, finger_s=20.0, lift_s=20.0)
+DEADLINE_S = 120.0  # simulated; beyond it a conversation counts as hung
+RECOVERY_S = 3.0
+SMALL = (32, 24)  # pixels: a picture in a few packets, so that every byte of a conversation can be tried
+SMALL_PACKET = 256
+
+# What is tried at every byte: name, and how the fault at byte `at` looks.
+TROUBLES: Mapping[str, Callable[[int], Fault]] = {
+    "flip": lambda at: Fault(Kind.FLIP, at),
+    "double": lambda at: Fault(Kind.DOUBLE, at),
+    "lose": lambda at: Fault(Kind.LOSE, at),
+    "delay 0.25 s": lambda at: Fault(Kind.DELAY, at, seconds=0.25),
+    "delay 2 s": lambda at: Fault(Kind.DELAY, at, seconds=2.0),
+    "short reads": lambda at: Fault(Kind.SHORT, at),
+    "cut off": lambda at: Fault(Kind.TRUNCATE, at),
+    "stall": lambda at: Fault(Kind.STALL, at),
+    "unplug": lambda at: Fault(Kind.UNPLUG, at),
+    "command flip": lambda at: Fault(Kind.FLIP, at, sent=True),
+    "command double": lambda at: Fault(Kind.DOUBLE, at, sent=True),
+    "command lose": lambda at: Fault(Kind.LOSE, at, sent=True),
+}
+_HARNESS_ENDS = frozenset({Kind.STALL, Kind.UNPLUG})
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A driver on its peer. name: driver, and which variant; make(fault): a fresh rig."""
+
+    name: str
+    make: Callable[[Fault | None], Rig]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One conversation. outcome: `right` or the error's code; wrong: a picture that did not lie there was delivered;
+    hung: no end before the deadline; seconds: until the picture or the error; recovery_s: from the fault's end to
+    the next picture, less the line's own time for the bytes that came and less the waits of a conversation without
+    trouble (for the person); None: it did not recover."""
+
+    at: int
+    outcome: str
+    seconds: float
+    recovery_s: float | None
+    wrong: bool = False
+    hung: bool = False
+
+    @property
+    def good(self) -> bool:
+        return not (self.wrong or self.hung or self.recovery_s is None or self.recovery_s > RECOVERY_S)
+
+
+@dataclass
+class Tally:
+    """All runs of one trouble with one subject."""
+
+    subject: str
+    trouble: str
+    bytes: int
+    outcomes: Counter[str] = field(default_factory=Counter)
+    runs: int = 0
+    wrong: int = 0
+    hung: int = 0
+    stuck: int = 0
+    slowest_s: float = 0.0
+    recovery_s: float = 0.0
+    bad_at: list[int] = field(default_factory=list)
+
+    def add(self, run: Run) -> None:
+        self.runs += 1
+        self.outcomes[run.outcome] += 1
+        self.wrong += run.wrong
+        self.hung += run.hung
+        self.stuck += run.recovery_s is None
+        self.slowest_s = max(self.slowest_s, run.seconds)
+        self.recovery_s = max(self.recovery_s, run.recovery_s or 0.0)
+        if not run.good:
+            self.bad_at.append(run.at)
+
+
+class Mover(Witness):
+    """A painter whose pictures differ from touch to touch, so that an old one is noticed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._base: dict[tuple[Any, ...], Placed] = {}
+
+    def __call__(
+        self, seed: int, positions: Sequence[int], kind: str, platen: Platen, touch: Touch
+    ) -> Placed:
+        key = (seed, tuple(positions), kind, platen)
+        if key not in self._base:
+            self._base[key] = stripes(seed, positions, kind, platen, touch)
+        pixels = np.roll(self._base[key].pixels, 1 + touch.seed % (platen.width - 1), axis=1)
+        placed = Placed(pixels, tuple(positions))
+        self.placed.append(placed)
+        return placed
+
+
+def subjects(drivers: Iterable[str] = (), *, small: bool = True) -> list[Subject]:
+    """Every driver that has a peer with a rig (or those named), in each of its variants. small: with a platen of 32 x
+    24 pixels, where the rig lets one choose the profile."""
+    return [one for driver in drivers or registry.drivers() for one in _of(driver, small=small)]
+
+
+# Variants beside the peer's own: profile, and what else the rig is asked for.
+_VARIANTS: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]] = {
+    "zfm": {"r503": ("r503", {})},
+    "sfm": {"old firmware": ("sfm-slim", {"blocks": False})},
+    "gt521": {"gt511c1r": ("gt511c1r", {})},
+}
+
+
+def _of(driver: str, *, small: bool) -> Iterator[Subject]:
+    try:
+        rig = importlib.import_module(f"drivers.sim.peers.{driver}").rig
+    except (ImportError, AttributeError):
+        return  # a bridge to other software has no peer
+    chooses = "profile" in inspect.signature(rig).parameters
+
+    def subject(name: str, profile: Profile | None, more: Mapping[str, Any]) -> Subject:
+        options = dict(more)
+        if chooses:
+            own = profile or rig(_person()).reader.profile
+            options["profile"] = shrunk(own) if small else own
+        return Subject(name, lambda fault: rig(_person(), fault=fault, **options))
+
+    yield subject(driver, None, {})
+    for name, (profile_id, more) in _VARIANTS.get(driver, {}).items():
+        yield subject(f"{driver} {name}", load(profile_id), more)
+
+
+def _person() -> Person:
+    return Person(1, painter=Mover())
+
+
+def shrunk(profile: Profile) -> Profile:
+    """The same model with a platen of 32 x 24 pixels and blocks of at most 256 bytes."""
+    width, height = SMALL
+    sizes = (
+        tuple(
+            msgspec.structs.replace(
+                size,
+                width=width,
+                height=height,
+                bytes=size.bytes * width * height // (size.width * size.height),
+            )
+            for size in profile.image.sizes[:1]
+        )
+        or profile.image.sizes
+    )
+    if len(profile.kinds) > 1:  # the reader tells sizes by kind
+        sizes = tuple(msgspec.structs.replace(sizes[0], kind=kind) for kind in profile.kinds)
+    link = msgspec.structs.replace(profile.link, packet_bytes=min(profile.link.packet_bytes, SMALL_PACKET))
+    return msgspec.structs.replace(
+        profile, image=msgspec.structs.replace(profile.image, sizes=sizes), link=link
+    )
+
+
+@dataclass(frozen=True)
+class Clean:
+    """A conversation without trouble: bytes each way, how long it takes, and the speed of the line."""
+
+    heard: int
+    said: int
+    seconds: float
+    bytes_per_s: float
+
+    @property
+    def waits_s(self) -> float:
+        """For the person and the device: when the line carries nothing."""
+        return self.seconds - self.heard / self.bytes_per_s
+
+
+def clean(subject: Subject) -> Clean:
+    """Measures one. Raises what the driver raises: then there is nothing to sweep."""
+    fault = Fault(Kind.FLIP, 1 << 62)
+    rig = subject.make(fault)
+    began = rig.clock.monotonic()
+    rig.reader.open()
+    frame = rig.reader.capture(REQUEST)
+    seconds = rig.clock.monotonic() - began
+    rig.reader.close()
+    if not _lay_there(rig, frame, 0):
+        raise AssertionError(f"{subject.name}: a wrong picture without any trouble")
+    baud = getattr(rig.reader, "baud", 0)  # USB and the tenprint peer have no line that paces them
+    return Clean(fault.progress.heard, fault.progress.said, seconds, baud / 10 if baud else float("inf"))
+
+
+def sweep(subject: Subject, stride: int = 1, troubles: Iterable[str] = (), first: int = 0) -> Iterator[Tally]:
+    """One Tally for every trouble, tried at each stride-th byte from `first` on; the opening bytes always."""
+    usual = clean(subject)
+    for name in troubles or TROUBLES:
+        make = TROUBLES[name]
+        total = usual.said if make(0).sent else usual.heard
+        tally = Tally(subject.name, name, total)
+        for at in range(first, total, 1 if make(0).sent else stride):
+            tally.add(one(subject, make(at), usual))
+        if tally.runs:
+            yield tally
+
+
+def one(subject: Subject, fault: Fault, usual: Clean) -> Run:
+    """One conversation with a fault, and the next one if that ended in an error."""
+    rig = subject.make(fault)
+    began = rig.clock.monotonic()
+    try:
+        outcome, wrong = _converse(rig)
+        ended = rig.clock.monotonic()
+        over, heard = ended, fault.progress.heard
+        if fault.progress.fired and fault.kind not in _HARNESS_ENDS:
+            over, heard = _end_of(fault, ended), fault.progress.fired_heard
+        fault.progress.ended = True
+        again, ended_again = outcome, ended
+        if outcome != "right" and not wrong:
+            again, wrong = _recover(rig)
+            ended_again = rig.clock.monotonic()
+    except OutOfTime:
+        return Run(fault.at, "hung", DEADLINE_S, None, hung=True)
+    finally:
+        _close(rig)
+    line_s = (fault.progress.heard - heard) / usual.bytes_per_s
+    recovery = max(0.0, ended_again - over - line_s - usual.waits_s) if again == "right" else None
+    hung = ended - began > DEADLINE_S
+    return Run(fault.at, outcome, ended - began, recovery, wrong, hung)
+
+
+def _end_of(fault: Fault, ended: float) -> float:
+    """When a fault that passes by itself was over; at the latest at the conversation's end."""
+    delay = fault.seconds if fault.kind is Kind.DELAY else 0.0
+    return min(ended, fault.progress.fired_at + delay)
+
+
+def _converse(rig: Rig) -> tuple[str, bool]:
+    """Open unless it is open, and capture: `right` or the error's code, and whether the picture was a wrong one."""
+    if isinstance(rig.clock, VirtualClock):
+        rig.clock.limit = rig.clock.now + DEADLINE_S
+    before = len(rig.placed)
+    try:
+        if rig.reader.state is not ReaderState.IDLE:
+            rig.reader.open()
+        frame = rig.reader.capture(REQUEST)
+    except DriverError as error:
+        return _code(rig, error), False
+    right = _lay_there(rig, frame, before)
+    return ("right" if right else "wrong"), not right
+
+
+def _recover(rig: Rig) -> tuple[str, bool]:
+    """What a station does: the person is asked again after a retry, the reader opened anew after a fault."""
+    result, wrong = "", False
+    for _ in range(3):
+        result, wrong = _converse(rig)
+        if not result.startswith("capture."):
+            break
+    return result, wrong
+
+
+def _code(rig: Rig, error: DriverError) -> str:
+    """The code; and what is wrong with the error itself, so that it is counted apart."""
+    if not error.advice:
+        return f"{error.code} without advice"
+    state = rig.reader.state
+    if isinstance(error, ReaderFault) and state is not ReaderState.FAULT:
+        return f"{error.code} leaves {state}"
+    if isinstance(error, CaptureRetry) and state not in (ReaderState.IDLE, ReaderState.FAULT):
+        return f"{error.code} leaves {state}"
+    return error.code
+
+
+def _lay_there(rig: Rig, frame: Frame, before: int) -> bool:
+    """True when the picture is of what was put down since, or lay there already."""
+    lay = rig.placed[before:] or rig.placed[-1:]
+    return any(np.array_equal(frame.pixels, rig.delivered(placed.pixels)) for placed in lay)
+
+
+def _close(rig: Rig) -> None:
+    if isinstance(rig.clock, VirtualClock):
+        rig.clock.limit = float("inf")
+    if rig.reader.state in (ReaderState.IDLE, ReaderState.FAULT):
+        rig.reader.close()
