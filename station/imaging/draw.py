@@ -1,7 +1,8 @@
 """A picture for the officer and the report: the print, its minutiae and its quality.
 
 In: uint8 [h, w], MinutiaTemplate or None, QualityReport or None; out: uint8 [h', w', 3] BGR, the print on top and a
-caption strip below. Ridge endings are circles, bifurcations squares, each with a tail in its direction.
+caption strip below. Ridge endings are circles, bifurcations squares, each with a tail in its direction; cores are
+diamonds with a tail the way they open, deltas triangles.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ Colour = tuple[int, int, int]
 ENDING: Colour = (36, 86, 214)
 BIFURCATION: Colour = (176, 96, 16)
 OTHER: Colour = (96, 96, 96)
+CORE: Colour = (150, 40, 160)
+DELTA: Colour = (60, 130, 20)
 INK: Colour = (48, 40, 36)
 FAINT: Colour = (140, 132, 128)
 PAPER: Colour = (250, 248, 247)
@@ -46,6 +49,7 @@ def draw(gray: NDArray[np.uint8], template: MinutiaTemplate | None, report: Qual
         _draw_places(picture, report, zoom)
     if template is not None:
         _draw_minutiae(picture, template, zoom)
+        _draw_singular(picture, template, zoom)
     return _with_strip(picture, template, report)
 
 
@@ -67,6 +71,28 @@ def _draw_minutiae(picture: Picture, template: MinutiaTemplate, zoom: int) -> No
         for colour, width in (((255, 255, 255), 3), (_colour(int(template.kind[k])), 1)):
             _mark(picture, int(template.kind[k]), (x, y), radius, colour, width)
             cv2.line(picture, start, end, colour, width, cv2.LINE_AA)
+
+
+def _draw_singular(picture: Picture, template: MinutiaTemplate, zoom: int) -> None:
+    radius = 6 * zoom
+    for point in template.singular:
+        x, y = round(point.x * zoom), round(point.y * zoom)
+        corners, colour = _outline(point.kind, radius)
+        shape = [np.add(corners, (x, y)).astype(np.int32)]
+        for line_colour, width in (((255, 255, 255), 4), (colour, 2)):
+            cv2.polylines(picture, shape, True, line_colour, width, cv2.LINE_AA)
+            if point.angle is not None:
+                turn = np.radians(point.angle)
+                step = np.array([np.cos(turn), -np.sin(turn)])
+                start, end = (np.rint((x, y) + step * radius * k).astype(int) for k in (1, 2.5))
+                cv2.line(picture, start.tolist(), end.tolist(), line_colour, width, cv2.LINE_AA)
+
+
+def _outline(kind: str, radius: int) -> tuple[list[tuple[int, int]], Colour]:
+    """Corners around the point, and colour: a diamond for a core, a triangle for a delta."""
+    if kind == "core":
+        return [(radius, 0), (0, radius), (-radius, 0), (0, -radius)], CORE
+    return [(0, -radius), (radius, radius), (-radius, radius)], DELTA
 
 
 def _colour(kind: int) -> Colour:
@@ -144,6 +170,9 @@ def _legend(strip: Picture, template: MinutiaTemplate) -> None:
     _text(strip, f"{endings} endings", (146, y), 0.38, INK)
     cv2.rectangle(strip, (232, y - 8), (239, y - 1), BIFURCATION, 1, cv2.LINE_AA)
     _text(strip, f"{forks} bifurcations", (246, y), 0.38, INK)
+    if template.pattern is not None:
+        words = template.pattern.name.lower().replace("_", " ")
+        _text(strip, _fit(words, strip.shape[1] - 356, 0.38), (350, y), 0.38, INK)
 
 
 def _text(

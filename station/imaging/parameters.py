@@ -92,3 +92,20 @@ MIN_CONFIDENCE: Final = 0.3
 """probability from which a residue is a minutia. Middle of a flat optimum (0.2 to 0.5) on six development sets."""
 MAX_MINUTIAE: Final = 200
 """most minutiae a template may hold: under the 255 of ISO/IEC 19794-2 and INCITS 378's count byte."""
+
+SINGULAR_SMOOTH: Final = 8.0
+"""px, smoothing of the orientation field before the index is read. chosen: under one ridge period."""
+SINGULAR_FILTER: Final = 14.0
+"""px, sigma of the complex filters: one and a half ridge periods. chosen."""
+SINGULAR_QUALITY: Final = 0.5
+"""0 to 1, answer of the filter from which a core or delta is told. chosen on synthetic fingers."""
+SINGULAR_SAME: Final = 12.0
+"""px: two cores (or two deltas) nearer than this are one."""
+SINGULAR_PAIR: Final = 24.0
+"""px: a core and a delta nearer than this are a ripple of the field. chosen: two and a half ridge periods."""
+PATTERN_QUALITY: Final = 0.55
+"""0 to 1, the least quality of the points a pattern class is told from. chosen on synthetic fingers."""
+LOOP_SIDE: Final = (15.0, 100.0)
+"""degrees between the way a core opens and the way to its delta: less is a tented arch, more is no loop. chosen."""
+WHORL_OPPOSITE: Final = 60.0
+"""degrees, by which the ways two cores open may differ from opposite. chosen."""

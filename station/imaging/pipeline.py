@@ -6,13 +6,23 @@ scoring shares.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from station.friction_ridge import MinutiaTemplate
-from station.imaging import check, confidence, enhance, foreground, normalise, orientation, residues, spurious
+from station.friction_ridge import MinutiaTemplate, SingularPoint
+from station.imaging import (
+    check,
+    confidence,
+    enhance,
+    foreground,
+    normalise,
+    orientation,
+    residues,
+    singular,
+    spurious,
+)
 from station.imaging import parameters as p
 from station.imaging.normalise import Plane
 from station.imaging.trace import Trace
@@ -93,11 +103,20 @@ def minutiae(seen: Ridges, trace: Trace | None = None) -> residues.Residues:
 def run(gray: NDArray[np.uint8], ppi: int, trace: Trace | None = None) -> MinutiaTemplate:
     """Image to template."""
     seen = look(gray, ppi, trace)
-    return as_template(seen, minutiae(seen, trace), gray.shape, ppi)
+    return as_template(seen, minutiae(seen, trace), gray.shape, ppi, trace)
 
 
-def as_template(seen: Ridges, kept: residues.Residues, shape: tuple[int, ...], ppi: int) -> MinutiaTemplate:
-    """Residues of the crop at 500 ppi as a template in pixels of the original image."""
+def as_template(
+    seen: Ridges,
+    kept: residues.Residues,
+    shape: tuple[int, ...],
+    ppi: int,
+    trace: Trace | None = None,
+) -> MinutiaTemplate:
+    """Residues of the crop at 500 ppi, and stage 9, its cores and deltas, in pixels of the original image."""
+    points = singular.find(seen.field, seen.mask)
+    if trace is not None:
+        trace.data("singular", {"points": [asdict(point) for point in points]})
     scale = ppi / p.NOMINAL_PPI
     x = (kept.x + seen.box[0] + 0.5) * scale
     y = (kept.y + seen.box[1] + 0.5) * scale
@@ -111,6 +130,20 @@ def as_template(seen: Ridges, kept: residues.Residues, shape: tuple[int, ...], p
         angle=(kept.angle % 360).astype(np.float32),
         kind=kept.kind.astype(np.uint8),
         quality=quality,
+        singular=tuple(_as_singular_point(point, seen.box, scale, shape) for point in points),
+        pattern=singular.pattern(points),
+    )
+
+
+def _as_singular_point(
+    point: singular.Singularity, box: tuple[int, int, int, int], scale: float, shape: tuple[int, ...]
+) -> SingularPoint:
+    return SingularPoint(
+        kind="core" if point.core else "delta",
+        x=min((point.x + box[0]) * scale, shape[1] - 1.0),
+        y=min((point.y + box[1]) * scale, shape[0] - 1.0),
+        angle=point.angle,
+        quality=point.quality,
     )
 
 

@@ -21,8 +21,6 @@ from station.friction_ridge import (
     MinutiaTemplate,
     PatternClass,
     SingularPoint,
-    PatternClass,
-    SingularPoint,
 )
 from station.templates.minutia_record import bad
 
