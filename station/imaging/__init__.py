@@ -11,5 +11,6 @@ from station.imaging.load import load_gray
 from station.imaging.pipeline import run as extract
 from station.imaging.quality import assess, assess_preview
 from station.imaging.slap import SlapFinger, segment_slap
+from station.imaging.slap_segment import segment
 
-__all__ = ["SlapFinger", "assess", "assess_preview", "draw", "extract", "load_gray", "segment_slap"]
+__all__ = ["SlapFinger", "assess", "assess_preview", "draw", "extract", "load_gray", "segment", "segment_slap"]

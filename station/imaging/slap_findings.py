@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from station.friction_ridge import FGP
 from station.imaging.slap_outline import Polygon, bounds
@@ -16,9 +17,11 @@ from station.imaging.slap_types import SlapFinding, SlapSegmentation
 
 ROTATED_DEG = 50.0
 """45 and what the lean is uncertain by."""
-HALO_SHARE = 0.35
-"""dark cells without ridges around the fingers, as a share of the fingers' area, that are called a halo."""
-AROUND_MM = 6.0
+HALO_INK = 0.12
+"""of the way from the platen's grey to that of ridges"""
+HALO_SHARE = 0.3
+"""of the surroundings of the fingers that are so grey without ridges: then there is a halo."""
+NEAR_MM, AROUND_MM = 1.0, 5.0
 
 _NAMES = {1: "thumb", 2: "index", 3: "middle", 4: "ring", 5: "little"}
 
@@ -94,7 +97,12 @@ def _places(
         )
     near = max(round(0.4 * ppi / 25.4), 1)
     for finger in bare.fingers:
-        if finger.left < near or finger.top < near or finger.right >= shape[1] - near or finger.bottom >= shape[0] - near:
+        if (
+            finger.left < near
+            or finger.top < near
+            or finger.right >= shape[1] - near
+            or finger.bottom >= shape[0] - near
+        ):
             yield SlapFinding(
                 "slap.cut_off",
                 f"the {name(finger.fgp)} finger runs over the edge of the glass",
@@ -107,14 +115,13 @@ def _places(
 def _halo(bare: SlapSegmentation, field: Field, ppi: int) -> list[SlapFinding]:
     if not bare.fingers:
         return []
-    own = np.zeros(field.dark.shape, np.uint8)
+    own = np.zeros(field.ink.shape, np.uint8)
     for finger in bare.fingers:
         corners = np.rint(np.array(finger.polygon) * (25.4 / ppi / CELL_MM)).astype(np.int32)
         cv2.fillPoly(own, [corners], 1)
-    reach = 2 * round(AROUND_MM / CELL_MM) + 1
-    around = cv2.dilate(own, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))) > own
-    weak = field.strength < 0.5 * float(np.median(field.strength[own > 0]))
-    share = float((around & field.dark & weak).sum()) / float(own.sum())
+    inner, outer = (_widened(own, mm) for mm in (NEAR_MM, AROUND_MM))
+    around = (outer > inner) & (field.strength < 0.5 * float(np.median(field.strength[own > 0])))
+    share = float((field.ink[around] > HALO_INK).mean()) if around.any() else 0.0
     if share < HALO_SHARE:
         return []
     return [
@@ -125,3 +132,8 @@ def _halo(bare: SlapSegmentation, field: Field, ppi: int) -> list[SlapFinding]:
             stops=False,
         )
     ]
+
+
+def _widened(mask: NDArray[np.uint8], mm: float) -> NDArray[np.uint8]:
+    side = 2 * round(mm / CELL_MM) + 1
+    return np.asarray(cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))), np.uint8)

@@ -27,8 +27,8 @@ ARC: dict[int, tuple[float, float, float, float, float]] = {
     4: (9.5, 8.0, 2.6, -0.02, -2.0),
     5: (28.0, 29.0, 4.5, -0.17, -6.0),
 }
-"""Digit of a right hand: middle of its tip across and down (mm), how much the latter varies (mm), logarithm of its width
-beside the others', lean (degrees counter-clockwise). Origin: means of livescan slaps and of finger lengths."""
+"""Digit of a right hand: middle of its tip across and down (mm), how much the latter varies (mm), logarithm of its
+width beside the others', lean (degrees counter-clockwise). Origin: means of livescan slaps and of finger lengths."""
 THUMBS: dict[int, tuple[float, float, float, float, float]] = {
     6: (-13.0, 0.0, 4.0, 0.0, 0.0),
     1: (13.0, 0.0, 4.0, 0.0, 0.0),
@@ -90,7 +90,7 @@ class Shape:
         spread = np.outer(table[:, 0], table[:, 0])
         across = free + SPREAD_SD**2 * spread + ACROSS_SD**2 * np.eye(k)
         down = free + SLANT_SD**2 * spread + np.diag(table[:, 2] ** 2)
-        return cls(hand, ordered, table, np.linalg.inv(across), np.linalg.inv(down))
+        return cls(hand, ordered, table, np.asarray(np.linalg.inv(across)), np.asarray(np.linalg.inv(down)))
 
 
 def fits(found: Sequence[Tip], frame: float, hand: Hand, positions: Sequence[int]) -> list[Fit]:
@@ -119,10 +119,10 @@ def _fit(tips: Sequence[Tip], frame: float, shape: Shape, cost: float) -> Fit:
     total = total + _size_cost(tips, picked, shape) + _lean_cost(tips, picked, shape)
     total = total + 0.5 * ((TILTS + frame) / TILT_SD)[:, None] ** 2
     stray = _stray_cost(tips, u, v, picked)
-    at, which = np.unravel_index(int((total + stray.sum(axis=2)).argmin()), total.shape)
+    at, which = divmod(int((total + stray.sum(axis=2)).argmin()), total.shape[1])
     members = picked[at, which]
-    fingers = tuple((p, tips[i]) for p, i in zip(shape.positions, members, strict=True))
-    strays = tuple(tips[i] for i in np.nonzero(stray[at, which] > 0.25 * STRAY)[0])
+    fingers = tuple((p, tips[i]) for p, i in zip(shape.positions, members.tolist(), strict=True))
+    strays = tuple(tips[i] for i in np.flatnonzero(stray[at, which] > 0.25 * STRAY).tolist())
     whole = float(total[at, which] + stray[at, which].sum()) + cost
     return Fit(shape.hand, fingers, frame + float(TILTS[at]), whole, strays)
 

@@ -50,4 +50,4 @@ def angle(tip: Tip, frame: float, hand_tilt: float, usual_lean: float) -> float:
     """Radians counter-clockwise: the finger's own axis and what the hand suggests, by how sure each is."""
     own, suggested = tip.lean + frame, hand_tilt + usual_lean
     weight = tip.trust / (tip.trust + 1.0 / LEAN_SD**2)
-    return weight * own + (1.0 - weight) * suggested
+    return float(weight * own + (1.0 - weight) * suggested)

@@ -26,6 +26,11 @@ COHERENCE = (0.22, 0.5)
 ridges at a core 0.4, elsewhere 0.6 and more."""
 SMALLEST_MM2 = 26.0
 """a little finger's tip, lightly laid down, in part dry."""
+BLACK = 0.45
+"""of the platen's grey, lost: such a place is skin though no ridge shows, too wet or pressed flat. Halos lose
+a third."""
+RIDGED = 0.15
+"""share of a patch's cells that show ridges, at least: else it is a stain."""
 DARK = 0.5
 """of the way from the platen's grey to that of the ridges: from there a place is dark."""
 BRIDGED_CELLS = 13
@@ -37,11 +42,13 @@ Float = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """The grid. strength: float32 [rows, columns], RMS of ridges in grey levels; dark: bool, nearer to the grey
-    of ridges than to that of the platen."""
+    """The grid, [rows, columns]. strength: float32, RMS of ridges in grey levels; contrast: float32, RMS of anything so
+    fine; ink: float32, mean grey between the platen's (0) and that of ridges (1); black: bool, too dark for ridges."""
 
     strength: Float
-    dark: NDArray[np.bool_]
+    contrast: Float
+    ink: Float
+    black: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,19 +88,21 @@ class Patch:
 def field(gray: NDArray[np.uint8], ppi: int) -> Field:
     """Ridges of a picture, measured at 250 ppi, on the grid. The picture has passed `check.check_gray`."""
     size = (max(round(gray.shape[1] * 250 / ppi), 8), max(round(gray.shape[0] * 250 / ppi), 8))
-    half = gray if ppi == 250 else cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+    half = np.asarray(gray if ppi == 250 else cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
     grid = (-(-size[0] * 2 // CELL), -(-size[1] * 2 // CELL))
     wide = half.astype(np.float32)
     band = cv2.blur(wide, (7, 7)) - wide
     energy = _on_grid(band * band, grid)
     coherence = _coherence(half, grid)
     sure = np.clip((coherence - COHERENCE[0]) / (COHERENCE[1] - COHERENCE[0]), 0.0, 1.0)
-    strength = np.asarray(np.sqrt(np.maximum(energy, 0.0)) * sure, np.float32)
+    contrast = np.asarray(np.sqrt(np.maximum(energy, 0.0)), np.float32)
+    strength = np.asarray(contrast * sure, np.float32)
     grey = np.asarray(cv2.resize(wide, grid, interpolation=cv2.INTER_AREA), np.float32)
     ridges = strength > _level(strength, SHARE)
     ink = float(np.median(grey[ridges])) if ridges.any() else 0.0
     glass = float(np.percentile(grey[::3, ::3], 85))
-    return Field(strength, np.asarray(grey < glass - DARK * (glass - ink), np.bool_))
+    black = np.asarray(grey < (1.0 - BLACK) * glass, np.bool_)
+    return Field(strength, contrast, (glass - grey) / np.float32(max(glass - ink, 1.0)), black)
 
 
 def _on_grid(values: Float, grid: tuple[int, int]) -> Float:
@@ -114,12 +123,12 @@ def _level(strength: Float, share: float) -> float:
     return max(share * float(np.partition(strength.ravel(), last)[last]), p.CONTRAST_FLOOR)
 
 
-def _mask(ridges: NDArray[np.bool_], dark: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    mask = np.pad(ridges.astype(np.uint8), BRIDGED_CELLS)
+def _mask(ridges: NDArray[np.bool_], black: NDArray[np.bool_], dark: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    mask = np.pad((ridges | black).astype(np.uint8), BRIDGED_CELLS)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
     wide = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (BRIDGED_CELLS, BRIDGED_CELLS))
-    bridged = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, wide) & np.pad(dark.astype(np.uint8), BRIDGED_CELLS)
-    mask = cv2.morphologyEx(mask | bridged, cv2.MORPH_CLOSE, disc)
+    bridged = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, wide) & np.pad(dark, BRIDGED_CELLS)
+    mask = np.asarray(cv2.morphologyEx(mask | bridged, cv2.MORPH_CLOSE, disc), np.uint8)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, disc), np.uint8)
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(mask, outlines, -1, 1, cv2.FILLED)
@@ -130,15 +139,22 @@ def _mask(ridges: NDArray[np.bool_], dark: NDArray[np.bool_]) -> NDArray[np.bool
 def patches(found: Field, share: float = SHARE) -> list[Patch]:
     """Connected patches that are large enough to be a fingertip, by mass, largest first. share: of the strongest
     ridges that a cell needs."""
-    mask = _mask(found.strength > _level(found.strength, share), found.dark)
+    level = _level(found.strength, share)
+    mask = _mask(found.strength > level, found.black, found.ink > DARK)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     made = []
     for k in range(1, count):
         if stats[k, cv2.CC_STAT_AREA] * CELL_MM**2 < SMALLEST_MM2:
             continue
-        x, y, w, h = (int(stats[k, i]) for i in range(4))
-        window = (slice(y, y + h), slice(x, x + w))
+        left, top, width, height = (int(stats[k, i]) for i in range(4))
+        window = (slice(top, top + height), slice(left, left + width))
         rows, columns = np.nonzero(labels[window] == k)
-        weight = found.strength[window][rows, columns]
-        made.append(Patch(*(((c + o + 0.5) * CELL_MM).astype(np.float32) for c, o in ((columns, x), (rows, y))), weight))
+        strength = found.strength[window][rows, columns]
+        if float((strength > level).mean()) > RIDGED:
+            made.append(Patch(_mm(columns + left), _mm(rows + top), np.maximum(strength, np.float32(level))))
     return sorted(made, key=lambda patch: -patch.mass)
+
+
+def _mm(cells: NDArray[np.intp]) -> Float:
+    """Middles of cells."""
+    return np.asarray((cells + 0.5) * CELL_MM, np.float32)

@@ -118,7 +118,9 @@ def _fingers(
         whole = min(tip.patch.area / (0.70 * tip.width * tip.length), 1.0)
         sure = whole * min(tip.patch.mass / strongest / 0.25, 1.0) * _named(position, tip, others)
         made.append(
-            SegmentedFinger(FGP(position), bounds(polygon), polygon, round(float(np.degrees(lean)), 1), round(sure, 3))
+            SegmentedFinger(
+                FGP(position), bounds(polygon), polygon, round(float(np.degrees(lean)), 1), round(sure, 3)
+            )
         )
     return tuple(made)
 

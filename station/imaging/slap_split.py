@@ -17,6 +17,10 @@ from station.imaging.slap_patches import CELL_MM, SMALLEST_MM2, Patch
 
 CONVEX = 0.90
 """share of its hull that a patch of one thing covers. Synthetic and real tips: 0.92 to 0.97."""
+RAGGED = 0.74
+"""share above which a patch of the size of a fingertip is one, dry or smeared"""
+ONE_TIP_MM = (23.0, 28.0)
+"""width and length of the largest fingertip"""
 EROSIONS = (0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.88)
 """of the depth of the patch's innermost cell"""
 SHARES = (0.5, 0.65, 0.8)
@@ -32,13 +36,19 @@ Labels = NDArray[np.int32]
 def parted(patch: Patch, depth: int = DEPTH) -> list[Patch]:
     """The patch, or the parts it falls into."""
     whole = solidity(patch)
-    if whole >= CONVEX or depth == 0:
+    if whole >= CONVEX or depth == 0 or (whole > RAGGED and _one_tip(patch)):
         return [patch]
     for parts in _attempts(patch):
         share = sum(part.area for part in parts)
         if sum(solidity(part) * part.area for part in parts) / share > whole + BETTER:
             return [piece for part in parts for piece in parted(part, depth - 1)]
     return [patch]
+
+
+def _one_tip(patch: Patch) -> bool:
+    """No larger than a single fingertip."""
+    _, sides, _ = cv2.minAreaRect(np.stack([patch.x, patch.y], axis=1))
+    return min(sides) < ONE_TIP_MM[0] and max(sides) < ONE_TIP_MM[1]
 
 
 def solidity(patch: Patch) -> float:

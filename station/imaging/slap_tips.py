@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from station.imaging.slap_patches import CELL_MM, Float, Patch
+from station.imaging.slap_patches import CELL_MM, Patch
 
 WIDEST_MM = 24.0
 """no fingertip's print is wider: a thumb, pressed hard."""
