@@ -40,17 +40,17 @@ _ADVICE = "the file is damaged or is not ANSI/NIST-ITL traditional encoding; ask
 def decode(content: bytes) -> Transaction:
     """Read a whole file.
 
-    Raises RecordError: record.not_a_transaction, record.too_large, record.truncated, record.len_wrong,
+    Raises Damage, a RecordError: record.not_a_transaction, record.too_large, record.truncated, record.len_wrong,
     record.type_mismatch, record.field_malformed, record.cnt_malformed, record.trailing_bytes.
     """
     if len(content) > MAX_BYTES:
         _refuse(
             "record.too_large", f"{len(content)} bytes are more than the {MAX_BYTES} this reader takes", 0
         )
-    header, offset = _header(content)
+    header, offset = header_of(content)
     records: list[Record] = [header]
-    for record_type in _contents(header):
-        record, offset = _next_record(content, offset, record_type)
+    for record_type in contents_of(header):
+        record, offset = record_at(content, offset, record_type)
         records.append(record)
     if offset != len(content):
         _refuse(
@@ -59,19 +59,28 @@ def decode(content: bytes) -> Transaction:
     return Transaction(tuple(records))
 
 
+class Damage(RecordError):
+    """A RecordError that knows where: offset in bytes from the start of the file."""
+
+    def __init__(self, code: str, message: str, offset: int) -> None:
+        super().__init__(code, f"at byte {offset}: {message}", _ADVICE)
+        self.offset = offset
+
+
 def _refuse(code: str, message: str, offset: int) -> NoReturn:
-    raise RecordError(code, f"at byte {offset}: {message}", _ADVICE)
+    raise Damage(code, message, offset)
 
 
-def _header(content: bytes) -> tuple[TaggedRecord, int]:
+def header_of(content: bytes) -> tuple[TaggedRecord, int]:
+    """The Type-1 record at the start, and where it ends. Raises Damage."""
     found = _FIRST.match(content)
     if found is None or int(found[1]) != 1:
         _refuse("record.not_a_transaction", "the file does not begin with a Type-1 record (1.001:)", 0)
     return _tagged_record(content, 0, 1)
 
 
-def _contents(header: TaggedRecord) -> tuple[int, ...]:
-    """The record types that CNT lists after the Type-1, in order."""
+def contents_of(header: TaggedRecord) -> tuple[int, ...]:
+    """The record types that CNT lists after the Type-1, in order. Raises Damage when CNT is no such list."""
     rows = header.rows(3)
     numbers = [items[0] for items in rows] + [rows[0][-1]] if rows else []
     if not rows or any(len(items) != 2 for items in rows) or not all(_small(each) for each in numbers):
@@ -87,7 +96,8 @@ def _small(number: str) -> bool:
     return to_number(number) is not None and len(number) <= 4
 
 
-def _next_record(content: bytes, offset: int, record_type: int) -> tuple[Record, int]:
+def record_at(content: bytes, offset: int, record_type: int) -> tuple[Record, int]:
+    """The record of that type which begins at the offset, and where it ends. Raises Damage."""
     if record_type in BINARY_TYPES:
         return _binary_record(content, offset, record_type)
     return _tagged_record(content, offset, record_type)

@@ -16,13 +16,16 @@ class Severity(enum.StrEnum):
 @dataclass(frozen=True)
 class Finding:
     """code: stable key; field: tag such as `14.013`; message: what is wrong, in plain words; record: its position
-    in the file, 0 is the Type-1."""
+    in the file, 0 is the Type-1; offset: byte of the file where it is seen, None when it is nowhere (something
+    is missing); advice: what to do about it."""
 
     code: str
     field: str
     message: str
     severity: Severity = Severity.ERROR
     record: int = 0
+    offset: int | None = None
+    advice: str = ""
 
 
 def errors(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -18,6 +18,7 @@ from station.records.check_images import Decoders, check_images, check_set
 from station.records.check_subject import check_subject
 from station.records.findings import Finding, Severity, errors
 from station.records.header import NO_RESOLUTION
+from station.records.locate import locate
 from station.records.transaction import TaggedRecord, Transaction, to_number
 
 __all__ = ["Finding", "Severity", "errors", "validate"]
@@ -48,7 +49,7 @@ def validate(
     findings += check_images(txn, decoders or {})
     if kind is not None and not kind.RESPONSE:
         findings += check_set(txn)
-    return tuple(sorted(findings, key=lambda each: each.record))
+    return locate(txn, findings)
 
 
 def _check_header(
