@@ -24,6 +24,7 @@ from drivers.states import STEPS as STEPS
 from drivers.states import Event as Event
 from drivers.states import ReaderState as ReaderState
 from drivers.states import next_state as next_state
+from firmware_profiles.profile import Profile
 
 
 class CaptureKind(enum.StrEnum):
@@ -54,6 +55,25 @@ class ReaderInfo:
     certification: str
     fap: int | None
     simulated: bool
+
+    @classmethod
+    def of(cls, profile: Profile, serial: str, firmware: str) -> ReaderInfo:
+        """What a profile says of a unit that answers with this serial number ("" becomes unknown; SIM… is a peer)."""
+        simulated = serial.startswith("SIM")
+        return cls(
+            id=f"{profile.id}-{serial or 'unknown'}",
+            driver=profile.driver,
+            profile=profile.id,
+            make="SIMULATED" if simulated else profile.vendor,
+            model=profile.model,
+            serial=serial or "unknown",
+            firmware=firmware,
+            ppi=profile.ppi.nominal,
+            kinds=frozenset(CaptureKind(kind) for kind in profile.kinds),
+            certification=profile.cert.scheme,
+            fap=profile.cert.fap,
+            simulated=simulated,
+        )
 
 
 @dataclass(frozen=True, eq=False)

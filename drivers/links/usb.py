@@ -20,6 +20,7 @@ import usb.util
 from usb.backend import IBackend as IBackend  # peers and recordings implement it
 
 from drivers.errors import LinkError
+from drivers.links import address as addresses
 from drivers.links import link_error
 
 _CODES = {
@@ -73,6 +74,15 @@ def _find(backend: Any, **match: int) -> list[Any]:
 def _where(device: Any) -> str:
     ports = device.port_numbers or (0,)
     return f"{device.bus or 0}-{'.'.join(str(port) for port in ports)}"
+
+
+def usb_link(address: str, interface_class: int | None) -> UsbLink:
+    """The unopened link that an address names; interface_class None: 0xFF. Raises LinkError link.address."""
+    place = addresses.parse(address)
+    if place.scheme != "usb":
+        raise link_error("link.address", f"this driver needs a usb address, not {address!r}")
+    wanted = 0xFF if interface_class is None else interface_class
+    return UsbLink(place.vendor, place.product, place.where, interface_class=wanted)
 
 
 class UsbLink:

@@ -13,10 +13,8 @@ import numpy as np
 
 from drivers.clock import Clock, synchronised
 from drivers.errors import LinkError, ReaderFault
-from drivers.links import address as addresses
-from drivers.links import link_error
-from drivers.links.usb import Interrupts, Pending, UsbLink
-from drivers.reader import BaseReader, CaptureKind, CaptureRequest, Check, Pixels, ReaderInfo, Show
+from drivers.links.usb import Interrupts, Pending, UsbLink, usb_link
+from drivers.reader import BaseReader, CaptureRequest, Check, Pixels, ReaderInfo, Show
 from drivers.wires import uru4000 as wire
 from firmware_profiles.profile import Profile
 
@@ -35,14 +33,12 @@ _LOOK_S = 0.05
 
 def make(profile: Profile, address: str, options: Mapping[str, str], clock: Clock) -> Uru4500Reader:
     """The reader at a usb address. Option host_seed: 32-bit number in hex, for replaying recordings; else random."""
-    place = addresses.parse(address)
-    if place.scheme != "usb":
-        raise link_error("link.address", f"this driver needs a usb address, not {address!r}")
+    link = usb_link(address, profile.match.interface_class)
     try:
         seed = int(options["host_seed"], 16) if "host_seed" in options else None
     except ValueError as error:
         raise _fault("reader.option", f"host_seed is a hex number: {error}") from error
-    return Uru4500Reader(profile, UsbLink(place.vendor, place.product, place.where), clock, host_seed=seed)
+    return Uru4500Reader(profile, link, clock, host_seed=seed)
 
 
 class Uru4500Reader(BaseReader):
@@ -147,22 +143,7 @@ class Uru4500Reader(BaseReader):
         raise _fault("reader.power", "the scanner does not wake up")
 
     def _describe(self, info: bytes) -> ReaderInfo:
-        serial = self.link.serial or "unknown"
-        simulated = serial.startswith("SIM")
-        return ReaderInfo(
-            id=f"{self.profile.id}-{serial}",
-            driver=self.profile.driver,
-            profile=self.profile.id,
-            make="SIMULATED" if simulated else self.profile.vendor,
-            model=self.profile.model,
-            serial=serial,
-            firmware=f"{info[10:12].hex()}.{info[4:6].hex()}",
-            ppi=self.profile.ppi.nominal,
-            kinds=frozenset(CaptureKind(kind) for kind in self.profile.kinds),
-            certification=self.profile.cert.scheme,
-            fap=self.profile.cert.fap,
-            simulated=simulated,
-        )
+        return ReaderInfo.of(self.profile, self.link.serial, f"{info[10:12].hex()}.{info[4:6].hex()}")
 
     # interrupts
 
