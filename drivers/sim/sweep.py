@@ -216,14 +216,17 @@ def clean(subject: Subject) -> Clean:
     return Clean(fault.progress.heard, fault.progress.said, seconds, baud / 10 if baud else float("inf"))
 
 
-def sweep(subject: Subject, stride: int = 1, troubles: Iterable[str] = (), first: int = 0) -> Iterator[Tally]:
-    """One Tally for every trouble, tried at each stride-th byte from `first` on; the opening bytes always."""
+def sweep(
+    subject: Subject, stride: int = 1, troubles: Iterable[str] = (), first: int = 0, sent_stride: int = 1
+) -> Iterator[Tally]:
+    """One Tally for every trouble, tried at each stride-th byte from `first` on; sent_stride: of what the host sends,
+    which is little. Raises what the driver raises without any trouble."""
     usual = clean(subject)
     for name in troubles or TROUBLES:
         make = TROUBLES[name]
-        total = usual.said if make(0).sent else usual.heard
-        tally = Tally(subject.name, name, total)
-        for at in range(first, total, 1 if make(0).sent else stride):
+        sent = make(0).sent
+        tally = Tally(subject.name, name, usual.said if sent else usual.heard)
+        for at in range(first % sent_stride if sent else first, tally.bytes, sent_stride if sent else stride):
             tally.add(one(subject, make(at), usual))
         if tally.runs:
             yield tally
@@ -238,7 +241,7 @@ def one(subject: Subject, fault: Fault, usual: Clean) -> Run:
         ended = rig.clock.monotonic()
         over, heard = ended, fault.progress.heard
         if fault.progress.fired and fault.kind not in _HARNESS_ENDS:
-            over, heard = _end_of(fault, ended), fault.progress.fired_heard
+            over, heard = _end_of(fault, began, ended), fault.progress.fired_heard
         fault.progress.ended = True
         again, ended_again = outcome, ended
         if outcome != "right" and not wrong:
@@ -254,10 +257,11 @@ def one(subject: Subject, fault: Fault, usual: Clean) -> Run:
     return Run(fault.at, outcome, ended - began, recovery, wrong, hung)
 
 
-def _end_of(fault: Fault, ended: float) -> float:
-    """When a fault that passes by itself was over; at the latest at the conversation's end."""
+def _end_of(fault: Fault, began: float, ended: float) -> float:
+    """When a fault that passes by itself was over, at the latest at the conversation's end. A USB device has no clock
+    to tell when it happened: taken from the beginning, which is hardest on the driver."""
     delay = fault.seconds if fault.kind is Kind.DELAY else 0.0
-    return min(ended, fault.progress.fired_at + delay)
+    return min(ended, (fault.progress.fired_at or began) + delay)
 
 
 def _converse(rig: Rig) -> tuple[str, bool]:

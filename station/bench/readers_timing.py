@@ -119,7 +119,7 @@ class Meter:
         self.link.write(data, timeout_s)
 
 
-def image_part(events: Sequence[tuple[float, int, int]]) -> tuple[float, int]:
+def image_part(events: Sequence[tuple[float, int, int]], baud: int = 0) -> tuple[float, int]:
     """(seconds, bytes both ways) from the command that the image follows to its last byte. Where the reader waits for
     the finger in between, from the first bytes after that wait."""
     turns: list[list[tuple[float, int, int]]] = []  # each begins with a write
@@ -132,10 +132,15 @@ def image_part(events: Sequence[tuple[float, int, int]]) -> tuple[float, int]:
     if not big:
         return 0.0, 0
     part = [event for turn in turns[big[0] : big[-1] + 1] for event in turn]
-    waits = [at for at in range(1, len(part)) if part[at][0] - part[at - 1][0] > _WAIT_S]
-    first = waits[-1] if waits else 0
-    count = sum(got + sent for _, got, sent in part[first:]) - (part[first][1] if waits else 0)
-    return part[-1][0] - part[first][0], count
+    waits = [at for at in range(1, len(turns[big[0]])) if part[at][0] - part[at - 1][0] > _WAIT_S]
+    waits = [at for at in waits if sum(got for _, got, _ in part[:at]) < _GAP_BYTES]
+    if not waits:
+        return part[-1][0] - part[0][0], sum(got + sent for _, got, sent in part)
+    count = sum(got + sent for _, got, sent in part[waits[-1] :])
+    arrived_s = (
+        part[waits[-1]][1] * 10 / baud if baud else 0.0
+    )  # what the first read found was on its way before
+    return part[-1][0] - part[waits[-1]][0] + arrived_s, count
 
 
 def measure(case: Case) -> Row:
@@ -149,7 +154,7 @@ def measure(case: Case) -> Row:
             reader.open()
             try:
                 preview_s = capture(reader, meter)
-                seconds, count = image_part(meter.events)
+                seconds, count = image_part(meter.events, case.baud)
                 script.write_text('{"placements": [{"no_finger": true}]}', encoding="utf-8")
                 idle = idle_load(reader)
             finally:

@@ -152,6 +152,10 @@ class SfmDevice:
             self._outbox.at(now + max(left_s, 0.0), lambda then: self._end_scan(Code.TIMED_OUT, then))
             return
         self._image = self._coded(placed.pixels)
+        # Drawing took real time: the rest is timed from the next look at the clock, or the line would catch up.
+        self._outbox.at(now + 0.001, lambda then: self._touched(packet, then))
+
+    def _touched(self, packet: Packet, now: float) -> None:
         if self.parameters[Param.TELL_SCAN] == 0x31:
             self._send(Packet(packet.command, flag=Code.SCANNED), now)
         self._outbox.at(now + SCAN_S / self.speed, lambda then: self._scanned(packet, then))
