@@ -73,6 +73,11 @@ class Patch:
         cos, sin = np.float32(np.cos(tilt)), np.float32(np.sin(tilt))
         return cos * self.x - sin * self.y, sin * self.x + cos * self.y
 
+    def cells(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rows and columns of the grid."""
+        rows, columns = (np.rint(c / CELL_MM - 0.5).astype(np.intp) for c in (self.y, self.x))
+        return rows, columns
+
     def keep(self, which: NDArray[np.bool_]) -> Patch:
         return Patch(self.x[which], self.y[which], self.weight[which])
 
@@ -151,10 +156,12 @@ def patches(found: Field, share: float = SHARE) -> list[Patch]:
         rows, columns = np.nonzero(labels[window] == k)
         strength = found.strength[window][rows, columns]
         if float((strength > level).mean()) > RIDGED:
-            made.append(Patch(_mm(columns + left), _mm(rows + top), np.maximum(strength, np.float32(level))))
+            made.append(
+                Patch(cell_mm(columns + left), cell_mm(rows + top), np.maximum(strength, np.float32(level)))
+            )
     return sorted(made, key=lambda patch: -patch.mass)
 
 
-def _mm(cells: NDArray[np.intp]) -> Float:
+def cell_mm(cells: NDArray[np.intp]) -> Float:
     """Middles of cells."""
     return np.asarray((cells + 0.5) * CELL_MM, np.float32)

@@ -12,7 +12,7 @@ from station.errors import ImageError
 from station.friction_ridge import FGP, SLAP_FINGERS
 from station.imaging import check, slap_findings
 from station.imaging.slap_hand import ARC, Fit, Hand
-from station.imaging.slap_outline import angle, bounds, outline
+from station.imaging.slap_outline import angle, bounds, grown, outline
 from station.imaging.slap_reading import Option, Reading, read
 from station.imaging.slap_types import HandName, SegmentedFinger, SlapSegmentation
 
@@ -50,7 +50,7 @@ def segment(
     lying = HANDS.get(asked, "thumbs") if hand == "unknown" else hand
     own = [fit for _, fit in reading.fits if fit.hand == lying]
     best = min(own, key=lambda fit: fit.cost, default=None)
-    fingers = () if best is None else _fingers(best, own, reading.frame, ppi, gray.shape)
+    fingers = () if best is None else _fingers(best, own, reading, ppi, gray.shape)
     if lying != HANDS.get(asked, "thumbs"):
         fingers = _as_asked(fingers, expected)
     tilt = 0.0 if best is None else float(np.degrees(best.tilt))
@@ -106,15 +106,16 @@ def _hand(reading: Reading) -> tuple[HandName, float]:
 
 
 def _fingers(
-    best: Fit, others: Sequence[Fit], frame: float, ppi: int, shape: tuple[int, ...]
+    best: Fit, others: Sequence[Fit], reading: Reading, ppi: int, shape: tuple[int, ...]
 ) -> tuple[SegmentedFinger, ...]:
     strongest = max(tip.patch.mass for _, tip in best.fingers)
     side = -1.0 if best.hand == "left" else 1.0
     made = []
     for position, tip in best.fingers:
-        polygon = outline(tip, ppi, shape)
+        beside = [other for _, other in best.fingers if other is not tip]
+        polygon = outline(grown(tip, beside, reading.frame, reading.field), ppi, shape)
         usual = 0.0 if best.hand == "thumbs" else side * ARC[(position - 1) % 5 + 1][4]
-        lean = angle(tip, frame, best.tilt, float(np.radians(usual)))
+        lean = angle(tip, reading.frame, best.tilt, float(np.radians(usual)))
         whole = min(tip.patch.area / (0.70 * tip.width * tip.length), 1.0)
         sure = whole * min(tip.patch.mass / strongest / 0.25, 1.0) * _named(position, tip, others)
         made.append(

@@ -60,7 +60,7 @@ def solidity(patch: Patch) -> float:
 
 
 def _attempts(patch: Patch) -> Iterator[list[Patch]]:
-    columns, rows = (np.rint(c / CELL_MM - 0.5).astype(np.int32) for c in (patch.x, patch.y))
+    rows, columns = patch.cells()
     columns, rows = columns - columns.min() + 1, rows - rows.min() + 1
     mask = np.zeros((int(rows.max()) + 2, int(columns.max()) + 2), np.uint8)
     mask[rows, columns] = 1
