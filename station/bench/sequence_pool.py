@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ import numpy as np
 
 from station import booking_plan, capture
 from station.booking_plan import Step
+from station.capture import CaptureRules
 from station.errors import EnvironmentFault, ImageError
 from station.friction_ridge import FGP, IMP, MinutiaTemplate
 from station.imaging import assess, extract, segment_slap
@@ -27,7 +28,8 @@ PPI = 500
 SIZES = {"roll": (800, 750), "plain": (500, 1000), "slap": (1600, 1500)}
 """Platens of the simulated FAP 60, px."""
 TRIES = 3
-"""Slaps put down until the fingers can be told apart, as a station asks for a retake."""
+"""Times an impression is taken until a station would keep it."""
+QUALITY = CaptureRules().quality_threshold
 _ARRAYS = ("x", "y", "angle", "kind", "quality")
 
 
@@ -47,6 +49,9 @@ class Held:
 
     template: MinutiaTemplate
     quality: int
+
+
+_Found = tuple[FGP, Contact, Held]
 
 
 @dataclass(eq=False)
@@ -69,11 +74,12 @@ class Pool:
         sizes = [
             (h.template.width, h.template.height, len(h.template), h.quality) for h in self.held.values()
         ]
-        columns = {
+        columns: dict[str, Any] = {
             name: np.concatenate([getattr(h.template, name) for h in self.held.values()]) for name in _ARRAYS
         }
         shape = np.array((self.people, self.sessions, self.unsegmented))
-        np.savez_compressed(path, shape=shape, keys=np.array(keys), sizes=np.array(sizes), **columns)
+        with path.open("wb") as file:
+            np.savez_compressed(file, shape=shape, keys=np.array(keys), sizes=np.array(sizes), **columns)
 
     @classmethod
     def load(cls, path: Path) -> Pool:
@@ -108,31 +114,43 @@ def grow(people: int, sessions: int, seed: int, told: Callable[[str], None] = la
     for person in range(people):
         for session in range(sessions):
             for step in steps:
-                found = list(_impressions(pool, step, person, session, seed))
-                pool.held.update(
-                    {Key(person, int(fgp), contact, session): held for fgp, contact, held in found}
-                )
+                found = _impressions(pool, step, person, session, seed)
+                pool.held.update({Key(person, int(fgp), how, session): one for fgp, how, one in found})
         told(f"person {person + 1} of {people}")
     return pool
 
 
-def _impressions(
-    pool: Pool, step: Step, person: int, session: int, seed: int
-) -> Iterator[tuple[FGP, Contact, Held]]:
+def _impressions(pool: Pool, step: Step, person: int, session: int, seed: int) -> list[_Found]:
+    """What one step gives, by finger: retaken while it is under the quality threshold, the best of TRIES kept."""
+    tries: list[list[_Found]] = []
     for attempt in range(TRIES):
         rng = np.random.Generator(np.random.PCG64([seed, person, session, int(step.fgp), attempt]))
         pixels = _pixels(step, seed * 10_000 + person, touch(rng, poor=session == pool.poor))
-        template = extract(pixels, PPI)
-        if step.kind != "slap":
-            contact: Contact = "roll" if step.imp is IMP.LIVESCAN_ROLLED else "plain"
-            yield step.fingers[0], contact, Held(template, assess(pixels, PPI).score)
-            return
-        boxes = _boxes(pixels, len(step.fingers))
-        if len(boxes) == len(step.fingers):
-            for fgp, box in zip(capture.left_to_right(step), boxes, strict=True):
-                yield fgp, "plain", Held(capture.cut(template, box), _quality(pixels, box))
-            return
-    pool.unsegmented += 1
+        found = _fingers(step, pixels)
+        tries += [found] if found else []
+        if found and _worst(found) >= QUALITY:
+            break
+    pool.unsegmented += 0 if tries else 1
+    return max(tries, key=_worst, default=[])
+
+
+def _worst(found: list[_Found]) -> int:
+    return min(held.quality for _, _, held in found)
+
+
+def _fingers(step: Step, pixels: Any) -> list[_Found]:
+    """Template and quality of each finger on a picture; none when a slap's fingers cannot be told apart."""
+    template = extract(pixels, PPI)
+    if step.kind != "slap":
+        contact: Contact = "roll" if step.imp is IMP.LIVESCAN_ROLLED else "plain"
+        return [(step.fingers[0], contact, Held(template, assess(pixels, PPI).score))]
+    boxes = _boxes(pixels, len(step.fingers))
+    if len(boxes) != len(step.fingers):
+        return []
+    return [
+        (fgp, "plain", Held(capture.cut(template, box), _quality(pixels, box)))
+        for fgp, box in zip(capture.left_to_right(step), boxes, strict=True)
+    ]
 
 
 def _boxes(pixels: Any, count: int) -> list[tuple[int, int, int, int]]:
@@ -170,17 +188,16 @@ def touch(rng: np.random.Generator, *, poor: bool) -> Any:
     if poor:
         name, low, high = POOR[int(rng.integers(len(POOR)))]
         values[name] = float(rng.uniform(low, high))
-        values["distortion"] = max(0.8, values.get("distortion", 0.0))
     return importlib.import_module("drivers.sim.finger").Touch(**values)
 
 
 POOR: tuple[tuple[str, float, float], ...] = (
-    ("moisture", 0.12, 0.3),
-    ("moisture", 0.7, 0.88),
-    ("pressure", 0.1, 0.3),
-    ("pressure", 0.7, 0.88),
-    ("wear", 0.35, 0.75),
-    ("smear", 0.3, 0.7),
-    ("distortion", 1.2, 2.0),
+    ("moisture", 0.15, 0.32),
+    ("moisture", 0.68, 0.85),
+    ("pressure", 0.15, 0.32),
+    ("pressure", 0.68, 0.82),
+    ("wear", 0.3, 0.6),
+    ("smear", 0.2, 0.5),
+    ("distortion", 0.5, 0.9),
 )
-"""Field of a touch and the range it is drawn from: the middle of the degradations of docs/synthetic-finger.md."""
+"""Field of a touch and the range it is drawn from: mild to middle in docs/synthetic-finger.md."""

@@ -1,16 +1,19 @@
 """Is this really the finger that was asked for? In: candidate template and what was taken; out: a finding or None.
 
-First version of the sequence check. Scores are those of `station.matching.match`; a finding is a reason to look and
-to ask, never a decision about a person.
+`wrong_finger` looks at one impression as it is taken; `check_set` (sequence_set.py) at the whole set before it is
+sent. Scores are those of `station.matching.match`; a finding is a reason to look and to ask, never a decision about
+a person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from station.friction_ridge import FGP, MinutiaTemplate
 from station.matching.matcher import match
+from station.matching.sequence_types import OtherFinger, SequenceFinding, SetImpression, name
+
+__all__ = ["OtherFinger", "SequenceFinding", "SetImpression", "best_score", "name", "wrong_finger"]
 
 FOUND = 48.0
 """score from which a finding is raised: above SAME, because a booking makes over a hundred comparisons. No impostor
@@ -21,22 +24,6 @@ ENOUGH = 15
 """minutiae an impression needs before its silence against its own roll says anything."""
 DIFFERENT = 20.0
 """score under which two good impressions are hardly of one finger."""
-
-
-@dataclass(frozen=True)
-class SequenceFinding:
-    """code: `sequence.repeated` (this finger was already taken as another), `sequence.swapped` (agrees with another
-    position's impression, not with its own) or `sequence.disagrees` (does not agree with its own earlier
-    impression, nor with any other); with_fgp: the position it agrees with, or its own for `disagrees`; score:
-    with that position; own_score: best score with its own position's impressions, None when there are none."""
-
-    code: str
-    message: str
-    advice: str
-    fgp: FGP
-    with_fgp: FGP
-    score: float
-    own_score: float | None
 
 
 def wrong_finger(
@@ -88,9 +75,3 @@ def _disagrees(fgp: FGP, own: float) -> SequenceFinding:
         round(own, 1),
         round(own, 1),
     )
-
-
-def name(fgp: FGP) -> str:
-    """`right index finger`, `left thumb`."""
-    words = fgp.name.replace("PLAIN_", "").replace("_", " ").lower()
-    return words if "thumb" in words else f"{words} finger"
