@@ -10,8 +10,9 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 
-from station.records.fields import LOOSE_14, FieldRule, Item, Table
+from station.records.fields import FieldRule, Item, Table
 from station.records.findings import Finding, Severity
+from station.records.tables import LOOSE
 from station.records.transaction import DATA, Field, TaggedRecord
 
 
@@ -52,7 +53,7 @@ def _check_order(record: TaggedRecord, each: Field, position: int) -> Iterator[F
 
 
 def _check_field(record: TaggedRecord, rule: FieldRule, each: Field, position: int) -> Iterator[Finding]:
-    if record.type == 14 and rule.number in LOOSE_14:
+    if rule.number in LOOSE.get(record.type, ()):
         return
     if not rule.low <= len(each.subfields) <= rule.high:
         what = f"has {len(each.subfields)} subfields; {rule.low} to {rule.high} are allowed"

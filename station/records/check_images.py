@@ -1,4 +1,4 @@
-"""Fingerprint image records (Type-4 and Type-14): each against its own image, and all against one another.
+"""Image records (4, 13, 14, 15): each against its own image, and the fingerprints of a set against one another.
 
 In: records with their position in the file. Out: findings. Sizes are compared with what the image's own header
 states; with decoders given, images are decoded whole as well. Sources: `fields.py`; EBTS 9.1 for AMP.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from station.friction_ridge import FGP, SLAP_FINGERS
-from station.records.fields import CGA_BY_NUMBER, FRICTION_IMP, MAX_PIXELS
+from station.records.fields import CGA_BY_NUMBER, MAX_PIXELS
 from station.records.findings import Finding, Severity
 from station.records.images import readable, size_of, truncated
 from station.records.transaction import BinaryRecord, TaggedRecord, Transaction, to_number, type_four
@@ -28,7 +28,7 @@ _SECOND_DATA = re.compile(rb"[0-9]{1,20}\x1d14\.999:")
 """A number in a first field 999, then a second one: seen in real files."""
 
 ROLLED_IMP = frozenset({1, 3, 21, 23, 25, 27, 41})
-TYPE_4_FGP = frozenset(range(15))
+PLAIN_IMP = frozenset({0, 2, 20, 22, 24, 26, 42})
 
 
 @dataclass(frozen=True)
@@ -49,38 +49,41 @@ class Image:
 
     def finding(self, code: str, what: str, message: str, severity: Severity = Severity.ERROR) -> Finding:
         """A finding at a field of this record: `what` is a key of `_TAGS`."""
-        tag = _TAGS[what][self.record_type == 4]
+        number = _TAGS[what][self.record_type == 4]
+        tag = f"{self.record_type}.{number:03d}"
         return Finding(code, tag, f"FGP {self.fgp}: {message}", severity, self.position)
 
 
 _TAGS = {
-    "imp": ("14.003", "4.003"),
-    "size": ("14.006", "4.006"),
-    "ppi": ("14.009", "4.005"),
-    "cga": ("14.011", "4.008"),
-    "fgp": ("14.013", "4.004"),
-    "amp": ("14.018", "4.004"),
-    "seg": ("14.021", "4.004"),
-    "has": ("14.996", "4.009"),
-    "data": ("14.999", "4.009"),
+    "imp": (3, 3),
+    "size": (6, 6),
+    "ppi": (9, 5),
+    "cga": (11, 8),
+    "fgp": (13, 4),
+    "amp": (18, 4),
+    "seg": (21, 4),
+    "has": (996, 9),
+    "data": (999, 9),
 }
+"""Field numbers of what a finding is about: in tagged records, and in a Type-4."""
 
 
-def images_of(txn: Transaction) -> tuple[Image, ...]:
-    """The Type-4 and Type-14 records, in file order."""
+def images_of(txn: Transaction, types: Container[int] = (4, 14)) -> tuple[Image, ...]:
+    """The image records of these types (of 4, 13, 14, 15), in file order."""
     found = []
     for position, record in enumerate(txn.records):
+        if record.type not in types:
+            continue
         if isinstance(record, BinaryRecord):
-            if record.type == 4:
-                found.append(_from_type_4(record, position))
-        elif record.type == 14:
-            found.append(_from_type_14(record, position))
+            found.append(_from_type_4(record, position))
+        else:
+            found.append(_from_tagged(record, position))
     return tuple(found)
 
 
 def check_images(txn: Transaction, decoders: Decoders) -> Iterator[Finding]:
     """Every image record by itself."""
-    for image in images_of(txn):
+    for image in images_of(txn, (4, 13, 14, 15)):
         yield from _check_position(image)
         yield from _check_resolution(image)
         yield from _check_data(image, decoders)
@@ -97,10 +100,17 @@ def check_set(txn: Transaction) -> Iterator[Finding]:
     for image in images:
         if image.fgp is not None and 1 <= image.fgp <= 18 and counts[image.fgp] > 1:
             yield image.finding("image.duplicate_fgp", "fgp", "this position is in the set more than once")
+        if image.fgp in range(1, 11) and image.imp in PLAIN_IMP and _has_rolls(images):
+            message = "a plain impression where the others of the set are rolled"
+            yield image.finding("image.plain_roll", "imp", message, Severity.WARNING)
     if counts[15] and (counts[11] or counts[12]):
         last = next(image for image in images if image.fgp == 15)
         yield last.finding("image.thumbs_twice", "fgp", "plain thumbs are given both together and one by one")
     yield from _check_missing(images, _marked(txn))
+
+
+def _has_rolls(images: Sequence[Image]) -> bool:
+    return any(image.fgp in range(1, 11) and image.imp in ROLLED_IMP for image in images)
 
 
 def _marked(txn: Transaction) -> dict[int, str]:
@@ -151,11 +161,6 @@ def _check_slap_marks(image: Image, marked: Mapping[int, str]) -> Iterator[Findi
 
 
 def _check_position(image: Image) -> Iterator[Finding]:
-    if image.record_type == 4:
-        if image.fgp not in TYPE_4_FGP:
-            yield image.finding("field.code", "fgp", "a Type-4 takes positions 0 to 14")
-        if image.imp not in FRICTION_IMP:
-            yield image.finding("field.code", "imp", f"impression type {image.imp} is not in the table")
     if image.imp in ROLLED_IMP and image.fgp in (11, 12, 13, 14, 15, *range(40, 51)):
         yield image.finding("image.rolled_slap", "imp", "a plain position cannot be a rolled impression")
 
@@ -213,6 +218,8 @@ def _decode(image: Image, decoder: Callable[[bytes], NDArray[np.uint8]], data: b
 
 
 def _check_segments(image: Image) -> Iterator[Finding]:
+    if image.record_type != 14:
+        return
     for items in image.seg:
         numbers = [each for each in map(to_number, items) if each is not None]
         if len(numbers) != 5 or image.width is None or image.height is None:
@@ -230,12 +237,13 @@ def _check_segments(image: Image) -> Iterator[Finding]:
 
 def _check_presence(record: TaggedRecord, image: Image) -> Iterator[Finding]:
     if (image.data is None) == (record.text(994) is None):
-        yield image.finding("image.data_missing", "data", "exactly one of 14.999 and 14.994 must be there")
+        yield image.finding("image.data_missing", "data", "exactly one of fields 999 and 994 must be there")
     needed = (6, 7, 8, 9, 10, 11, 12) if image.data is not None else ()
     for number in needed:
         if not record.text(number):
-            yield Finding("field.missing", f"14.{number:03d}", "is needed with 14.999", record=image.position)
-    if image.fgp == 19:
+            tag = f"{record.type}.{number:03d}"
+            yield Finding("field.missing", tag, "is needed with field 999", record=image.position)
+    if image.fgp == 19 and record.type == 14:
         for number in (14, 15):
             if not record.text(number):
                 yield Finding(
@@ -243,7 +251,7 @@ def _check_presence(record: TaggedRecord, image: Image) -> Iterator[Finding]:
                 )
     stated = record.text(996)
     if stated and image.data is not None and stated.lower() != hashlib.sha256(image.data).hexdigest():
-        yield image.finding("image.hash", "has", "14.996 HAS is not the SHA-256 of the image")
+        yield image.finding("image.hash", "has", "HAS is not the SHA-256 of the image")
 
 
 def _from_type_4(record: BinaryRecord, position: int) -> Image:
@@ -253,12 +261,12 @@ def _from_type_4(record: BinaryRecord, position: int) -> Image:
     return Image(4, position, fgp, four.imp, four.width, four.height, 500, cga, four.data)
 
 
-def _from_type_14(record: TaggedRecord, position: int) -> Image:
+def _from_tagged(record: TaggedRecord, position: int) -> Image:
     across, down = _number(record, 9), _number(record, 10)
     per_inch = {"1": 1.0, "2": 2.54}.get(record.text(8) or "")
     ppi = None if across is None or across != down or per_inch is None else round(across * per_inch)
     return Image(
-        14,
+        record.type,
         position,
         _number(record, 13),
         _number(record, 3),

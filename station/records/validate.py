@@ -13,12 +13,15 @@ from collections import Counter
 from collections.abc import Container, Iterator
 
 from station.records import fields, tot
+from station.records.check_binary import check_binary
 from station.records.check_fields import check_record, parsed_date
 from station.records.check_images import Decoders, check_images, check_set
+from station.records.check_marks import check_marks
 from station.records.check_subject import check_subject
 from station.records.findings import Finding, Severity, errors
 from station.records.header import NO_RESOLUTION
 from station.records.locate import locate
+from station.records.tables import TABLES
 from station.records.transaction import TaggedRecord, Transaction, to_number
 
 __all__ = ["Finding", "Severity", "errors", "validate"]
@@ -133,10 +136,21 @@ def _check_tables(txn: Transaction, kind: tot.TransactionType | None) -> Iterato
     submitted = parsed_date(txn.header.text(5) or "")
     for position, record in enumerate(txn.records):
         if not isinstance(record, TaggedRecord):
-            continue
-        if record.type == 14:
-            yield from check_record(record, fields.TYPE_14, position)
+            yield from check_binary(record, position)
+        elif record.type in TABLES and record.type != 1:
+            yield from check_record(record, TABLES[record.type], position)
+            if record.type == 14:
+                yield from check_marks(record, position)
+            yield from _check_capture_date(record, submitted, position)
         elif record.type == 2 and kind is not None:
             yield from check_record(record, kind.TYPE_2, position)
             if not kind.RESPONSE:
                 yield from check_subject(record, submitted, position)
+
+
+def _check_capture_date(record: TaggedRecord, submitted: dt.date | None, position: int) -> Iterator[Finding]:
+    """Field 5 of types 10 to 15 is the day of capture: not after the submission, one day allowed for time zones."""
+    taken = parsed_date(record.text(5) or "") if record.type in (10, 13, 14, 15) else None
+    if taken and submitted and taken > submitted + dt.timedelta(days=1):
+        message = "the day of capture is later than the submission"
+        yield Finding("date.after_submission", f"{record.type}.005", message, record=position)

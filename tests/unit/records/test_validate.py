@@ -66,10 +66,10 @@ def legacy(**changes: int | bytes | tuple[int, ...]) -> Transaction:
         "imp": 0,
         "fgp": (13,),
         "isr": 0,
-        "width": 8,
-        "height": 4,
+        "width": 40,
+        "height": 20,
         "cga": 1,
-        "data": wsq(8, 4),
+        "data": wsq(40, 20),
     } | changes
     four = type_four_record(TypeFour(**values))  # type: ignore[arg-type]
     return transaction("CAR", HEADER, [good().records[1], four])
