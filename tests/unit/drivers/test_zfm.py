@@ -266,3 +266,72 @@ def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path) -> None:
         process.terminate()
         assert process.wait(10) == 0
     assert not tty.exists()
+
+
+def test_a_code_nobody_expects_is_a_fault_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, _, _ = bench()
+    reader.open()
+    answer = lambda device, parameters, now: device._ack(0x5E, now)  # noqa: E731
+    monkeypatch.setitem(peer._COMMANDS, Op.GEN_IMG, answer)
+    with pytest.raises(ReaderFault, match="0x5e") as caught:
+        reader.capture(REQUEST)
+    assert caught.value.code == "reader.refused"
+
+
+@pytest.mark.parametrize("code", [Code.CAPTURE_FAILED, Code.MESSY, Code.FEW_FEATURES])
+def test_a_picture_the_module_could_not_take_is_polled_for_again(
+    code: Code, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, device, _ = bench()
+    reader.open()
+    left, generate = [code, code], device._generate
+
+    def sometimes(_: object, parameters: bytes, now: float) -> None:
+        if left:
+            device._ack(left.pop(), now)
+        else:
+            generate(parameters, now)
+
+    monkeypatch.setitem(peer._COMMANDS, Op.GEN_IMG, sometimes)
+    assert reader.capture(REQUEST).final
+
+
+def test_a_line_that_never_falls_silent_is_a_fault() -> None:
+    reader, device, clock = bench()
+    reader.open()
+    device._outbox.send(bytes(1 << 20), clock.now)
+    with pytest.raises(ReaderFault) as caught:
+        reader.capture(REQUEST)
+    assert caught.value.code == "reader.noise"
+
+
+def test_a_module_that_waits_for_the_rest_of_a_long_packet_is_flushed() -> None:
+    reader, device, clock = bench()
+    device.hear(
+        bytes.fromhex("ef01ffffffff010100"), clock.now
+    )  # its power-up noise: a packet of 256 bytes begun
+    reader.open()
+    assert clock.now - 1000 < 1.0
+
+
+def test_an_r503_whose_power_was_away_greets_and_is_found_again() -> None:
+    reader, device, clock = bench("r503", password=7, told=7)
+    reader.open()
+    assert reader.capture(REQUEST).final
+    reader.close()
+    device.replugged()
+    assert device.speak(clock.now) == b""
+    clock.sleep(0.2)
+    assert device.speak(clock.now + 1) == b"\x55"
+    reader.open()
+    assert reader.capture(REQUEST).final
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("as608", (288, 256)), ("r305", (288, 256)), ("r304a", (288, 208))]
+)
+def test_relatives_of_the_zfm_deliver_their_own_size(name: str, shape: tuple[int, int]) -> None:
+    reader, _, _ = bench(name)
+    reader.open()
+    assert reader.info.profile == name
+    assert reader.capture(REQUEST).pixels.shape == shape
