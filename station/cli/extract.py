@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     gray = load_gray(args.image)
     trace = None if args.trace is None else Folder(args.trace)
     seen = pipeline.look(gray, args.ppi, trace)
-    template = pipeline.as_template(seen, pipeline.minutiae(seen, trace), gray.shape, args.ppi, trace)
-    report = quality.assess_seen(gray, args.ppi, seen)
+    template = pipeline.from_seen(gray, args.ppi, seen, trace)
+    report = quality.assess(gray, args.ppi)
     data = templates.encode(args.format, template, fgp=args.fgp, imp=args.imp, quality=report.score)
     if args.out is None:
         return _to_stdout(args.format, data)

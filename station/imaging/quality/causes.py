@@ -1,7 +1,7 @@
 """What is wrong, as the officer can mend it. In: Measures; out: QualityCause tuple, worst first.
 
-Codes (stable): blank, no_ridges, inverted, too_little_area, too_light, too_dry, too_wet, too_hard, smeared,
-low_contrast, off_centre.
+Codes (stable): blank, no_ridges, inverted, too_little_area, tip_only, too_light, too_dry, too_wet, too_hard, smeared,
+low_contrast, off_centre, double_touch, several_fingers, dirty_platen; `moved` needs two frames and comes from judge.py.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from station.friction_ridge import QualityCause
 from station.imaging.quality import parameters as q
 from station.imaging.quality.measures import Measures
+
+Box = tuple[int, int, int, int]
 
 ADVICE: dict[str, str] = {
     "blank": "Place the finger on the glass.",
@@ -23,6 +25,11 @@ ADVICE: dict[str, str] = {
     "too_hard": "Press less.",
     "smeared": "The finger slid: lift it, place it again and hold it still.",
     "low_contrast": "The picture is pale: clean the glass and press a little harder.",
+    "tip_only": "Only the tip is on the glass: lay the finger down flat, up to the first joint.",
+    "double_touch": "The finger came down twice: wipe the glass, place the finger once and hold it still.",
+    "several_fingers": "More than one finger is on the glass: keep only the one that is asked for.",
+    "dirty_platen": "Marks are on the glass beside the finger: wipe the glass.",
+    "moved": "The finger moves: hold it still.",
     "off_centre": "Move the finger to the middle of the glass.",
 }
 """Plain words for each code; translations are keyed by the code."""
@@ -82,6 +89,22 @@ def _no_ridges(m: Measures) -> float:
     return 1.0 if m.coherence < q.NO_RIDGES else 0.0
 
 
+def _tip(m: Measures) -> float:
+    return _ramp(m.squat, q.TIP_SQUAT, 0.5) if m.contact < q.TIP_AREA else 0.0
+
+
+def _double(m: Measures) -> float:
+    return _ramp(m.double, q.DOUBLE_SHARE, 0.35)
+
+
+def _several(m: Measures) -> float:
+    return 1.0 if m.second >= max(q.SECOND_AREA, q.SECOND_SHARE * m.contact) else 0.0
+
+
+def _dirty(m: Measures) -> float:
+    return _ramp(m.residue, q.RESIDUE_SHARE, 0.4)
+
+
 RULES: dict[str, Callable[[Measures], float]] = {
     "no_ridges": _no_ridges,
     "too_little_area": _little,
@@ -91,6 +114,10 @@ RULES: dict[str, Callable[[Measures], float]] = {
     "too_hard": _hard,
     "smeared": _smeared,
     "low_contrast": _low_contrast,
+    "tip_only": _tip,
+    "double_touch": _double,
+    "several_fingers": _several,
+    "dirty_platen": _dirty,
 }
 """Severity 0 to 1 of each cause; off_centre has a place, so it stands apart."""
 
@@ -110,10 +137,10 @@ def cut_off(m: Measures) -> tuple[str, float]:
     return (side, _ramp(near, q.EDGE, 0.6)) if lopsided else ("", 0.0)
 
 
-def find(m: Measures, where: Callable[[str], tuple[int, int, int, int] | None]) -> tuple[QualityCause, ...]:
+def find(m: Measures, where: Callable[[str], Box | None]) -> tuple[QualityCause, ...]:
     """Causes with severity, worst first. `where(code or side)` gives a box in the picture or None."""
     if m.area < q.AREA_NOTHING:
-        return (cause("no_ridges" if m.texture > q.TEXTURE else "blank", 1.0),)
+        return _without_finger(m, where)
     if m.inverted:
         return (cause("inverted", 1.0, where("inverted")),)
     found = [cause(code, severity(m), where(code)) for code, severity in RULES.items() if severity(m) > 0]
@@ -123,6 +150,14 @@ def find(m: Measures, where: Callable[[str], tuple[int, int, int, int] | None]) 
     return tuple(sorted(found, key=lambda c: -c.severity))
 
 
-def cause(code: str, severity: float, box: tuple[int, int, int, int] | None = None) -> QualityCause:
+def _without_finger(m: Measures, where: Callable[[str], Box | None]) -> tuple[QualityCause, ...]:
+    """An empty platen, clean or not, or something that is no finger."""
+    if m.texture > q.TEXTURE:
+        return (cause("no_ridges", 1.0),)
+    empty = cause("blank", 1.0)
+    return (empty, cause("dirty_platen", _dirty(m), where("dirty_platen"))) if _dirty(m) > 0 else (empty,)
+
+
+def cause(code: str, severity: float, box: Box | None = None) -> QualityCause:
     """A cause with its advice."""
     return QualityCause(code, round(severity, 3), ADVICE[code], box)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from station.imaging import parameters as p
 from station.imaging.normalise import Plane
+from station.imaging.quality import contacts, crossing
 from station.imaging.quality import parameters as q
 
 Mask = NDArray[np.bool_]
@@ -22,16 +23,16 @@ Mask = NDArray[np.bool_]
 @dataclass(frozen=True)
 class Measures:
     """area: px² with ridges; contact: px² touched, ridges to be seen or not; coherent: px² with clearly parallel
-    ridges; strength: mean share of ridge wave in the signal, 0 to 1; coherence: median, 0 to 1; contrast: median
-    RMS, grey levels; ground, ink: grey level of the empty platen and of the darkest ridges; duty: share of the
-    ridged area that is dark; solid: share of the contact that is dark without ridges; edge_*: share of that side
-    of the picture covered by ridges; period: median ridge period, px; texture: strongest contrast anywhere, grey
-    levels; inverted: the empty platen is darker than the finger."""
+    ridges; coherence: median, 0 to 1; contrast: median RMS, grey levels; ground, ink: grey level of the empty platen
+    and of the darkest ridges; duty: share of the ridged area that is dark; solid: share of the contact that is dark
+    without ridges; edge_*: share of that side of the picture covered by ridges; texture: strongest contrast anywhere,
+    grey levels; inverted: the empty platen is darker than the finger; squat: height of the largest contact over its
+    width, turned upright; residue: share of the empty platen that carries marks; double: share of the contact where
+    two ridge systems cross; second: px² of a second contact beside the largest."""
 
     area: float
     contact: float
     coherent: float
-    strength: float
     coherence: float
     contrast: float
     ground: float
@@ -42,9 +43,12 @@ class Measures:
     edge_right: float
     edge_top: float
     edge_bottom: float
-    period: float
     texture: float
     inverted: bool
+    squat: float
+    residue: float
+    double: float
+    second: float
 
     def as_dict(self) -> dict[str, float]:
         """Rounded, for QualityReport.measures."""
@@ -52,18 +56,29 @@ class Measures:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
-    """Whole-image planes on the coarse grid: grey: mean grey level; contrast; coherence; mask; strength is 0
-    outside the mask; period: px; gray: the full-size picture at 500 ppi, for grey-level statistics; texture: see
-    Measures."""
+class Places:
+    """Where things are, bool [gh, gw] on the coarse grid. contact: ridges; solid: dark without ridges; unclear: ridges
+    that are not clearly parallel; marked: marks on the empty platen; crossed: two ridge systems; second: another
+    finger."""
 
-    gray: NDArray[np.uint8]
+    contact: Mask
+    solid: Mask
+    unclear: Mask
+    marked: Mask
+    crossed: Mask
+    second: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Whole-image planes on the coarse grid: grey: mean grey level; contrast; coherence; mask.
+    half: the picture at 250 ppi; texture: see Measures."""
+
+    half: NDArray[np.uint8]
     grey: Plane
     contrast: Plane
     coherence: Plane
     mask: Mask
-    strength: Plane
-    period: float
     texture: float
 
 
@@ -78,7 +93,7 @@ def solid_places(scene: Scene, ground: float, ink: float) -> Mask:
 def grey_levels(scene: Scene) -> tuple[float, float]:
     """Empty platen and darkest ridges, grey levels."""
     outside = scene.grey[~scene.mask]
-    whole = float(np.percentile(scene.gray[::4, ::4], 98))
+    whole = float(np.percentile(scene.half[::2, ::2], 98))
     enough = outside.size > q.GROUND_SHARE * scene.grey.size
     ground = max(float(np.percentile(outside, 75)), 1.0) if enough else whole
     inside = _ridged_pixels(scene)
@@ -88,26 +103,28 @@ def grey_levels(scene: Scene) -> tuple[float, float]:
 
 def _ridged_pixels(scene: Scene) -> NDArray[np.uint8]:
     """A sample of the grey levels within the mask."""
-    step = p.GRID
-    sample = scene.gray[step // 2 :: step, step // 2 :: step]
+    sample = scene.half[1::2, 1::2]
     height, width = min(sample.shape[0], scene.mask.shape[0]), min(sample.shape[1], scene.mask.shape[1])
     return np.asarray(sample[:height, :width][scene.mask[:height, :width]], dtype=np.uint8)
 
 
-def measure(scene: Scene) -> tuple[Measures, Mask]:
-    """All measures, and where the solid places are."""
+def measure(scene: Scene) -> tuple[Measures, Places]:
+    """All measures, and where the things measured are."""
     ground, ink = grey_levels(scene)
     solid = solid_places(scene, ground, ink) & ~scene.mask
     cell = float(p.GRID**2)
-    inside, contact = int(scene.mask.sum()), int((scene.mask | solid).sum())
+    inside, touched = int(scene.mask.sum()), scene.mask | solid
+    contact = int(touched.sum())
     some = scene.mask if inside else np.ones_like(scene.mask)
     pixels = _ridged_pixels(scene)
     duty = float((pixels < (ground + ink) / 2).mean()) if pixels.size else 0.0
+    shape = contacts.shape_of(touched)
+    residue, marked = crossing.residue(scene.half, scene.contrast, touched)
+    double, crossed = crossing.crossed(scene.half, scene.coherence, scene.mask)
     result = Measures(
         area=inside * cell,
         contact=contact * cell,
         coherent=float((scene.coherence[scene.mask] > q.COHERENT).sum()) * cell,
-        strength=float(scene.strength[some].mean()),
         coherence=float(np.median(scene.coherence[some])),
         contrast=float(np.median(scene.contrast[some])),
         ground=ground,
@@ -118,11 +135,15 @@ def measure(scene: Scene) -> tuple[Measures, Mask]:
         edge_right=float(scene.mask[:, -1].mean()),
         edge_top=float(scene.mask[0].mean()),
         edge_bottom=float(scene.mask[-1].mean()),
-        period=scene.period,
         texture=scene.texture,
         inverted=bool(pixels.size and ground <= float(np.median(pixels)) - q.INVERTED_BY),
+        squat=shape.squat,
+        residue=residue,
+        double=double,
+        second=float(shape.second.sum()) * cell,
     )
-    return result, solid
+    unclear = scene.mask & (scene.coherence < q.COHERENT)
+    return result, Places(scene.mask, solid, unclear, marked, crossed, shape.second)
 
 
 def box_of(places: Mask, scale: float) -> tuple[int, int, int, int] | None:
@@ -132,11 +153,3 @@ def box_of(places: Mask, scale: float) -> tuple[int, int, int, int] | None:
         return None
     x, y, width, height, _ = stats[1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())] * (p.GRID * scale)
     return round(x), round(y), max(round(width), 1), max(round(height), 1)
-
-
-def whole(plane: Plane, box: tuple[int, int, int, int], shape: tuple[int, ...]) -> Plane:
-    """A cropped coarse plane put back into a zero plane of the whole image's coarse shape."""
-    out = np.zeros((-(-shape[0] // p.GRID), -(-shape[1] // p.GRID)), plane.dtype)
-    row, column = box[1] // p.GRID, box[0] // p.GRID
-    out[row : row + plane.shape[0], column : column + plane.shape[1]] = plane
-    return out

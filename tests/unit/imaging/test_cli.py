@@ -36,7 +36,7 @@ def test_assess_as_json_has_score_causes_and_measures(images, capsys):
     assert main(["assess", "--json", str(images["one"])]) == 0
     (result,) = json.loads(capsys.readouterr().out)
     assert result["score"] > 50
-    assert result["algorithm"] == "livescan-station-q1"
+    assert result["algorithm"] == "livescan-station-q2"
     assert result["causes"] == []
     assert result["measures"]["area"] > 50_000
 

@@ -13,8 +13,6 @@ from station.imaging.quality.measures import Scene
 
 PPI = 250
 """ppi of a glance: ridges keep 4 to 5 px a period."""
-STRENGTH_OF_COHERENCE = 0.65
-"""ridge strength at full coherence, as the pipeline measures it. Measured on synthetic touches."""
 SHADING_SIGMA = 6.0
 """px at 500 ppi, wider than the extractor's band-pass: grey-level contrast is meant here, not ridge frequency."""
 CONTRAST_GAIN = 0.83
@@ -35,15 +33,11 @@ def glance(gray: NDArray[np.uint8], ppi: int) -> Scene:
     coherence = _coherence(np.asarray(source, dtype=np.float32), grid)
     mask = foreground.segment(contrast.astype(np.float32), coherence)
     return Scene(
-        gray=np.asarray(
-            cv2.resize(half, (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_NEAREST), np.uint8
-        ),
+        half=np.asarray(half, dtype=np.uint8),
         grey=np.asarray(grey, dtype=np.float32),
         contrast=contrast.astype(np.float32),
         coherence=coherence,
         mask=mask,
-        strength=np.asarray(STRENGTH_OF_COHERENCE * coherence * mask, dtype=np.float32),
-        period=p.PERIOD_DEFAULT,
         texture=float(contrast.max()),
     )
 
