@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from station.errors import ImageError
 from station.imaging import parameters as p
@@ -44,6 +46,26 @@ def check_not_blank(gray: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
     low, high = np.percentile(gray[::4, ::4], (1, 99))
     if high - low < p.BLANK_SPREAD:
         raise ImageError("image.blank", "the image is blank: nothing touched the platen", "Place the finger.")
+
+
+def check_not_inverted(gray: np.ndarray[Any, np.dtype[np.uint8]], mask: NDArray[np.bool_]) -> None:
+    """Raise ImageError image.inverted when what surrounds the print is much darker than the print.
+
+    mask: contact area of the whole image on any grid. An inverted print that fills the picture is not noticed: only
+    its ridges and valleys change places there, so its minutiae lie where they should and change type.
+    """
+    size = (mask.shape[1], mask.shape[0])
+    levels = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+    reach = np.ones((p.INVERTED_FAR, p.INVERTED_FAR), np.uint8)
+    ground = cv2.dilate(mask.astype(np.uint8), reach) == 0
+    if ground.mean() < p.INVERTED_GROUND or not mask.any():
+        return
+    if float(np.median(levels[mask])) - float(np.median(levels[ground])) > p.INVERTED_BY:
+        raise ImageError(
+            "image.inverted",
+            "the print is light on dark: its surroundings are darker than the print",
+            "Set the reader, or turn the picture, to dark ridges on a light ground.",
+        )
 
 
 def check_pixels(gray: Any) -> None:

@@ -20,6 +20,13 @@ MAX_PIXELS: Final = 12_000_000
 """px: a 3.2 by 3.0 inch platen at 1000 ppi has 9.6 million."""
 BLANK_SPREAD: Final = 6.0
 """grey levels between the 1st and 99th percentile under which nothing is on the image. chosen."""
+INVERTED_BY: Final = 36.0
+"""grey levels by which the surroundings are darker than the print when it is inverted. chosen: at most 19 on 380
+real prints, 29 on synthetic ones with dirt and smear; a good print upside down has 60 and more."""
+INVERTED_GROUND: Final = 0.05
+"""share of the picture that must be surroundings before they are judged."""
+INVERTED_FAR: Final = 7
+"""coarse cells, side of the square by which surroundings keep away from the print."""
 
 BAND_FINE: Final = 0.8
 """px, sigma of the inner Gaussian of the band-pass: keeps periods from about 3 px. Middle of a flat optimum."""
@@ -103,6 +110,8 @@ SINGULAR_SAME: Final = 12.0
 """px: two cores (or two deltas) nearer than this are one."""
 SINGULAR_PAIR: Final = 24.0
 """px: a core and a delta nearer than this are a ripple of the field. chosen: two and a half ridge periods."""
+SINGULAR_MINUTIAE: Final = 8
+"""minutiae without which cores and deltas are not told: a picture without ridges has a flow too. chosen."""
 PATTERN_QUALITY: Final = 0.55
 """0 to 1, the least quality of the points a pattern class is told from. chosen on synthetic fingers."""
 LOOP_SIDE: Final = (15.0, 100.0)

@@ -46,6 +46,16 @@ class Ridges:
     band: Plane
     wave: enhance.RidgeWave
 
+    def whole_mask(self) -> NDArray[np.bool_]:
+        """The contact area on the coarse grid of the whole image, not of the crop."""
+        whole = np.zeros((-(-self.shape[0] // p.GRID), -(-self.shape[1] // p.GRID)), np.bool_)
+        row, column = self.box[1] // p.GRID, self.box[0] // p.GRID
+        height, width = self.mask.shape
+        whole[row : row + height, column : column + width] = self.mask[
+            : whole.shape[0] - row, : whole.shape[1] - column
+        ]
+        return whole
+
 
 def look(gray: NDArray[np.uint8], ppi: int, trace: Trace | None = None) -> Ridges:
     """Stages 1 to 5: find the contact area and its ridges. Raises ImageError (see check.py)."""
@@ -101,8 +111,13 @@ def minutiae(seen: Ridges, trace: Trace | None = None) -> residues.Residues:
 
 
 def run(gray: NDArray[np.uint8], ppi: int, trace: Trace | None = None) -> MinutiaTemplate:
-    """Image to template."""
-    seen = look(gray, ppi, trace)
+    """Image to template. Raises ImageError (check.py), image.inverted among them."""
+    return from_seen(gray, ppi, look(gray, ppi, trace), trace)
+
+
+def from_seen(gray: NDArray[np.uint8], ppi: int, seen: Ridges, trace: Trace | None = None) -> MinutiaTemplate:
+    """The same from ridges already looked at, to share the work with quality. Raises image.inverted."""
+    check.check_not_inverted(gray, seen.whole_mask())
     return as_template(seen, minutiae(seen, trace), gray.shape, ppi, trace)
 
 
@@ -114,7 +129,8 @@ def as_template(
     trace: Trace | None = None,
 ) -> MinutiaTemplate:
     """Residues of the crop at 500 ppi, and stage 9, its cores and deltas, in pixels of the original image."""
-    points = singular.find(seen.field, seen.mask)
+    told = len(kept) >= p.SINGULAR_MINUTIAE
+    points = singular.find(seen.field, seen.mask) if told else ()
     if trace is not None:
         trace.data("singular", {"points": [asdict(point) for point in points]})
     scale = ppi / p.NOMINAL_PPI

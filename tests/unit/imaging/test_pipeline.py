@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.sim.finger import Rendering
+from drivers.sim.finger import Platen, Rendering, Touch, render, subject_finger
 from station.errors import ImageError
 from station.friction_ridge import MinutiaKind, MinutiaTemplate
 from station.imaging import extract, pipeline
@@ -78,6 +78,36 @@ def test_most_true_minutiae_are_found_and_few_others(touch_of: Callable[..., Ren
     hit = (distance < 10) & (angle_gap(found.angle[:, None], ta[None, :]) < 30)
     assert hit.any(axis=1).mean() > 0.75  # of what was found
     assert hit.any(axis=0).mean() > 0.65  # of what there is, rim included
+
+
+@pytest.mark.parametrize("contact", ["plain", "rolled"])
+@pytest.mark.parametrize("ppi", [250, 300, 569, 1000])
+def test_a_finger_seen_at_another_resolution_has_the_same_minutiae(contact: str, ppi: int):
+    size = (800, 750) if contact == "rolled" else (400, 440)
+
+    def seen_at(resolution: int) -> MinutiaTemplate:
+        width, height = (round(side * resolution / 500) for side in size)
+        finger, touch = subject_finger(1, 2), Touch(noise=0.05)
+        return extract(render(finger, Platen(width, height, resolution), contact, touch).pixels, resolution)  # type: ignore[arg-type]
+
+    one, other = seen_at(500), seen_at(ppi)
+    sure = one.quality > 80
+    x, y = other.x * 500 / ppi, other.y * 500 / ppi
+    distance = np.hypot(one.x[sure][:, None] - x, one.y[sure][:, None] - y)
+    turn = angle_gap(one.angle[sure][:, None], other.angle[None, :])
+    assert ((distance < 8) & (turn < 25)).any(axis=1).mean() > (0.65 if ppi < 300 else 0.75)
+
+
+@pytest.mark.parametrize("size", [(150, 150), (200, 300), (750, 800)])
+def test_a_piece_of_any_size_has_the_minutiae_of_the_whole(touch_of, size):
+    gray = touch_of("rolled").pixels
+    top, left = (750 - size[0]) // 2, (800 - size[1]) // 2
+    piece = extract(np.ascontiguousarray(gray[top : top + size[0], left : left + size[1]]), 500)
+    whole = extract(gray, 500)
+    sure = piece.quality > 80
+    away = np.hypot(piece.x[sure][:, None] + left - whole.x, piece.y[sure][:, None] + top - whole.y)
+    assert sure.sum() >= 3
+    assert (away.min(axis=1) < 5).mean() > 0.8
 
 
 @pytest.mark.parametrize("ppi", [250, 569, 1000])
