@@ -28,7 +28,10 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 LOW_PERCENT, HIGH_PERCENT = 5.0, 95.0
 RESAMPLES = 1000
+MOST_TRIES = 20
+"""Draws tried for each that is wanted: with two fingers every second has only one of them."""
 FMR_LIMITS: Mapping[str, float] = {"fmr100": 0.01, "fmr1000": 0.001, "zerofmr": 0.0}
+NAMES = ("eer", *FMR_LIMITS)
 
 
 @dataclass(frozen=True)
@@ -143,16 +146,24 @@ def bootstrap_rates(
     different fingers are drawn again.
     """
     value = rates_of(curve(scores.genuine, scores.impostor))
+    drawn = drawn_rates(scores, resamples=resamples, seed=seed)
+    wanted = names or NAMES
+    return {name: interval(getattr(value, name), [getattr(d, name) for d in drawn]) for name in wanted}
+
+
+def drawn_rates(scores: PairScores, *, resamples: int = RESAMPLES, seed: int = 1) -> list[Rates]:
+    """The rates of each draw of `bootstrap_rates`, for figures made of several sets."""
     chance, count = np.random.default_rng(seed), scores.fingers
     drawn: list[Rates] = []
-    while len(drawn) < resamples:
+    for _ in range(MOST_TRIES * resamples):
         times = np.bincount(chance.integers(0, count, count), minlength=count)
         own = times[scores.genuine_finger]
         cross = times[scores.impostor_fingers[:, 0]] * times[scores.impostor_fingers[:, 1]]
         if own.any() and cross.any():
             drawn.append(rates_of(curve(scores.genuine, scores.impostor, own, cross)))
-    wanted = names or ("eer", *FMR_LIMITS)
-    return {name: _interval(getattr(value, name), [getattr(d, name) for d in drawn]) for name in wanted}
+        if len(drawn) >= resamples:
+            break
+    return drawn
 
 
 def bootstrap(
@@ -176,10 +187,11 @@ def bootstrap(
         statistic(np.concatenate([members[k] for k in chance.integers(0, len(members), len(members))]))
         for _ in range(resamples)
     ]
-    return _interval(float(statistic(np.arange(group.size))), [d for d in drawn if not math.isnan(d)])
+    return interval(float(statistic(np.arange(group.size))), [d for d in drawn if not math.isnan(d)])
 
 
-def _interval(value: float, drawn: Sequence[float]) -> Interval:
+def interval(value: float, drawn: Sequence[float]) -> Interval:
+    """A figure with the 5th and 95th percentile of its draws; NaN without any."""
     if not drawn:
         return Interval(value, math.nan, math.nan)
     low, high = np.percentile(np.asarray(drawn, float), [LOW_PERCENT, HIGH_PERCENT])
