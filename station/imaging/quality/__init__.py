@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from station.errors import ImageError
 from station.friction_ridge import QualityReport
 from station.imaging import check
+from station.imaging.quality.judge import LiveJudge, LiveState, LiveVerdict
+from station.imaging.quality.places import where
 from station.imaging.quality.report import BLANK, report
 
-__all__ = ["assess", "assess_preview"]
+__all__ = ["LiveJudge", "LiveState", "LiveVerdict", "assess", "assess_preview", "where"]
 
 
 def assess(gray: NDArray[np.uint8], ppi: int) -> QualityReport:
