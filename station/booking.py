@@ -109,7 +109,8 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Override:
-    """An impression kept although a check spoke against it: who, why, and the second person who agreed."""
+    """An impression kept although a check spoke against it: who, why, and the second person who agreed. check: the
+    code of the finding overruled, `quality` for a low score, "" in bookings written before it was kept."""
 
     fgp: FGP
     attempt: int
@@ -117,6 +118,7 @@ class Override:
     officer: str
     second_officer: str
     at: dt.datetime
+    check: str = ""
 
 
 @dataclass(frozen=True)

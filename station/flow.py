@@ -3,7 +3,8 @@
     impressions ── WSQ ──> images ── tot.build ──> Transaction ── validate, encode ──> bytes
     ── seal, sign, store ──> Entry
 
-The policy is asked again here although it was asked before capture: settings may have changed since.
+The policy is asked again here although it was asked before capture: settings may have changed since. So is the check of
+the whole set (station/set_check.py): no page can leave it out.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from offline_queue.errors import EntryUnknown
 from offline_queue.models import Submission
 from offline_queue.signers import Signer
 from offline_queue.store import Queue
-from station import policy
+from station import policy, set_check
 from station.booking import Attempt, Booking, SubmissionTicket
 from station.booking_store import BookingStore, Taken
 from station.errors import BookingError, RecordError
 from station.friction_ridge import FGP
 from station.imaging import codecs
+from station.matching.sequence_types import OtherFinger
 from station.records import encode, tot, validate
 from station.records.header import Header
-from station.records.tot.car import Segment, TenprintImage
+from station.records.prints import Segment, TenprintImage
 from station.records.transaction import Transaction
 from station.settings import Settings
 
@@ -42,20 +44,22 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Line:
-    """What the line runs on: the station's settings, its two files, its signing key and its clock."""
+    """What the line runs on: the station's settings, its two files, its signing key and its clock; others: fingers
+    that must not be in a set, such as the officers'."""
 
     settings: Settings
     store: BookingStore
     queue: Queue
     signer: Callable[[], Signer]
     clock: Clock
+    others: tuple[OtherFinger, ...] = ()
 
 
 def submit_booking(line: Line, booking: Booking) -> SubmissionTicket:
     """Make, check, sign and store the submission of a complete booking; the same booking gives the same ticket.
 
-    Raises BookingError (not complete), PolicyError, RecordError (would be refused by the bureau), QueueError (not
-    stored). After an error nothing is queued; after a return it is on disk, signed, with its audit row.
+    Raises BookingError (not complete, sequence alarm), PolicyError, RecordError (would be refused by the
+    bureau), QueueError (not stored). After an error nothing is queued; after a return it is on disk, signed, with its audit row.
     """
     with contextlib.suppress(EntryUnknown):
         known = line.queue.entry(booking.id)
@@ -63,6 +67,7 @@ def submit_booking(line: Line, booking: Booking) -> SubmissionTicket:
     _require_complete(booking)
     taken = line.store.accepted(booking)
     _require_policy(line.settings, booking, taken)
+    set_check.require_agreement(booking, taken, line.others)
     txn = _transaction(line, booking, taken)
     _require_valid(txn, line.clock.utcnow().astimezone().date())
     payload = encode.encode(txn)

@@ -59,11 +59,13 @@ class WebSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class BookingSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Drafts and impressions. quality_threshold: 0 to 100 on our own score; max_attempts: then accept-best."""
+    """Drafts and impressions. quality_threshold: 0 to 100 on our own score; max_attempts: then accept-best;
+    officer_templates: a folder of templates of fingers that must not be in a set (docs/sequence.md)."""
 
     database: Path
     quality_threshold: Percent = 40
     max_attempts: Annotated[int, Meta(ge=1, le=10)] = 3
+    officer_templates: Path | None = None
 
 
 class QueueSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -106,10 +106,9 @@ def _one(
 
 
 def _with_officer(draw: Draw, plan: Plan, person: int) -> None:
-    """A gallery of two officers' ten fingers each: rolls of other people."""
-    for number in (2, 3):
-        officer = (person + number) % draw.pool.people
-        plan.others += [(f"officer {number}", Key(officer, finger, "roll", 0)) for finger in range(1, 11)]
+    """A gallery of one officer's ten fingers: rolls of another person."""
+    officer = (person + 2) % draw.pool.people
+    plan.others += [("an officer", Key(officer, finger, "roll", 0)) for finger in range(1, 11)]
 
 
 def _two(draw: Draw, plan: Plan, among: tuple[int, ...] = RIGHT + LEFT) -> tuple[int, int]:
@@ -166,9 +165,9 @@ def _same_hand_twice(draw: Draw, plan: Plan, person: int) -> None:
 
 
 def _thumbs_swapped(draw: Draw, plan: Plan, person: int) -> None:  # noqa: ARG001
-    right, left = plan.plains[FGP.PLAIN_RIGHT_THUMB], plan.plains[FGP.PLAIN_LEFT_THUMB]
+    plan.rolls |= {1: (person, 1), 6: (person, 6)}  # a set without one of them has nothing to exchange
     plan.plains[FGP.PLAIN_RIGHT_THUMB] = {1: (person, 6)}
-    plan.plains[FGP.PLAIN_LEFT_THUMB] = {6: (person, 1)} if right or left else {}
+    plan.plains[FGP.PLAIN_LEFT_THUMB] = {6: (person, 1)}
     plan.wrong |= {int(FGP.PLAIN_RIGHT_THUMB), int(FGP.PLAIN_LEFT_THUMB)}
 
 
@@ -186,7 +185,7 @@ def _other_slap(draw: Draw, plan: Plan, person: int) -> None:
 
 def _officers_roll(draw: Draw, plan: Plan, person: int) -> None:
     one, _ = _two(draw, plan)
-    officer = (person + draw.of(2, 3)) % draw.pool.people
+    officer = (person + 2) % draw.pool.people
     plan.rolls[one] = (officer, draw.of(*RIGHT, *LEFT))
     plan.wrong |= {one}
 

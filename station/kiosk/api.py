@@ -17,6 +17,7 @@ from station.booking import Booking
 from station.errors import BookingError
 from station.friction_ridge import FGP
 from station.imaging.draw import stamp
+from station.kiosk import review_pages
 from station.kiosk.counter import counter_of, fgp_of, in_thread, json_body, marks_of, session_of, text_of
 from station.kiosk.guard import is_typed, problem, status_of, unexpected
 from station.kiosk.sessions import COOKIE
@@ -212,6 +213,8 @@ def routes() -> list[BaseRoute]:
         ("POST", one + "/captures", capture),
         ("POST", one + "/captures/{fgp:int}/override", override),
         ("GET", one + "/impressions/{fgp:int}.png", picture),
+        ("GET", one + "/sequence", review_pages.sequence_json),
+        ("POST", one + "/sequence", review_pages.keep_set_json),
         ("POST", one + "/submit", submit),
         ("GET", one + "/responses", responses),
         ("DELETE", "/capture", cancel_capture),

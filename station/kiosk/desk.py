@@ -25,6 +25,8 @@ from station.errors import BookingError
 from station.friction_ridge import AMP, FGP, MinutiaTemplate
 from station.kiosk.live import LiveView
 from station.kiosk.room import CaptureRoom, Phase, Run
+from station.kiosk.set_desk import SetCheck
+from station.set_check import impressions_of
 
 OVERRIDE_REASONS: dict[str, str] = {
     "skin_condition": "Skin condition: no better print can be had",
@@ -65,6 +67,7 @@ class Desk:
         tools: Instruments,
         clock: Clock,
         live: LiveView | None = None,
+        sets: SetCheck | None = None,
     ) -> None:
         self.rules = rules
         self.store = store
@@ -72,6 +75,7 @@ class Desk:
         self.tools = tools
         self.clock = clock
         self.live = live or LiveView()
+        self.sets = sets or SetCheck(store)
         self.room = CaptureRoom(clock, self._show_phase)
         self.last_info: ReaderInfo | None = None
         self._reader = reader
@@ -153,10 +157,7 @@ class Desk:
         A wrong-finger alarm may be overridden at once; low quality only after `max_attempts`, and then the best
         attempt is kept. Raises BookingError `booking.nothing_to_override`, `booking.reason_unknown`, AccessError.
         """
-        if reason not in OVERRIDE_REASONS:
-            raise BookingError(
-                "booking.reason_unknown", f"no reason is called {reason!r}", "choose one listed"
-            )
+        _require_reason(reason)
         second = self.access.second_person(officer.id, second_officer, second_pin)
         with self._lock:
             booking = self._open(booking_id)
@@ -168,7 +169,34 @@ class Desk:
                     f"take it again; after {self.rules.max_attempts} attempts the best may be kept",
                 )
             now = self.clock.utcnow()
-            kept = Override(fgp, attempt.number, reason, officer.id, second.id, now)
+            check = attempt.finding.code if attempt.finding else "quality"
+            kept = Override(fgp, attempt.number, reason, officer.id, second.id, now, check)
+            return self._keep(bookings.with_override(booking, kept))
+
+    def keep_set(
+        self,
+        booking_id: str,
+        code: str,
+        fgp: FGP,
+        reason: str,
+        officer: Officer,
+        second_officer: str,
+        second_pin: str,
+    ) -> Booking:
+        """Answer an alarm of the whole-set check about the contact `fgp`: it is kept, with a reason and a supervisor.
+
+        Raises BookingError `booking.no_alarm`, `booking.reason_unknown`, AccessError.
+        """
+        _require_reason(reason)
+        second = self.access.second_person(officer.id, second_officer, second_pin)
+        with self._lock:
+            booking, now = self._open(booking_id), self.clock.utcnow()
+            kept = self.sets.answer(
+                booking,
+                code,
+                fgp,
+                lambda number, check: Override(fgp, number, reason, officer.id, second.id, now, check),
+            )
             return self._keep(bookings.with_override(booking, kept))
 
     def overridable(self, booking: Booking, fgp: FGP) -> Attempt | None:
@@ -188,7 +216,8 @@ class Desk:
     def problems(self, booking: Booking) -> tuple[str, ...]:
         """Why the booking may not be submitted now, one sentence each."""
         wrong = booking_subject.problems(booking.subject, self.clock.utcnow().date())
-        return (*booking.problems(), *(f"{name} {text}" for name, text in wrong.items()))
+        fields = (f"{name} {text}" for name, text in wrong.items())
+        return (*booking.problems(), *fields, *(one.message for one in self.sets.alarms(booking)))
 
     def submit(self, booking_id: str) -> SubmissionTicket:
         """Save a complete booking for sending; asked again, the same ticket. Raises BookingError, PolicyError."""
@@ -286,20 +315,17 @@ class Desk:
         with self._lock:
             booking = bookings.with_attempt(self._open(booking_id), attempt, self.clock.utcnow())
             self.store.save(booking, Taken(outcome.impression, outcome.template, outcome.report))
+        self.sets.findings(booking)  # with the last impression: Review need not wait for it
         self.live.show("result", booking_id, int(step.fgp), frame)
         return attempt
 
     def _templates(self, booking: Booking, taking: FGP) -> Templates:
-        """Templates of the accepted single fingers, for the sequence check; not the one that is being replaced,
-        which may be the wrong finger of the two."""
-        done = booking.accepted
+        """Templates of the accepted fingers, a slap's cut from it, for the sequence check; not of the contact that is
+        being replaced, which may be the wrong finger of the two."""
         found: dict[FGP, list[MinutiaTemplate]] = {}
-        for fgp, attempt in done.items():
-            fingers = booking_plan.fingers_of(fgp)
-            if len(fingers) == 1 and fgp != taking:
-                found.setdefault(fingers[0], []).append(
-                    self.store.taken(booking.id, fgp, attempt.number).template
-                )
+        for one in impressions_of(booking, self.store.accepted(booking)):
+            if one.source != taking:
+                found.setdefault(one.fgp, []).append(one.template)
         return found
 
     def _show_phase(self, run: Run) -> None:
@@ -314,6 +340,11 @@ def _booking_id(officer: Officer, request_id: str | None) -> str:
     if request_id is None:
         return f"b-{uuid.uuid4().hex[:16]}"
     return f"b-{uuid.uuid5(uuid.NAMESPACE_OID, f'{officer.id}/{request_id}').hex[:16]}"
+
+
+def _require_reason(reason: str) -> None:
+    if reason not in OVERRIDE_REASONS:
+        raise BookingError("booking.reason_unknown", f"no reason is called {reason!r}", "choose one listed")
 
 
 def _plan_of(tot: str) -> str:

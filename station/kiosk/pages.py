@@ -16,10 +16,10 @@ from starlette.routing import BaseRoute, Route
 from station.access import AccessError
 from station.booking import Booking, BookingState
 from station.booking_subject import SubjectInvalid
-from station.kiosk import capture_pages, hands, subject_form
+from station.kiosk import capture_pages, hands, review_pages, subject_form
 from station.kiosk.counter import Counter, counter_of, in_thread, session_of
 from station.kiosk.forms import Handler, booking_of, go_to, screen, signed_form, text_of
-from station.kiosk.guard import is_typed, problem, status_of
+from station.kiosk.guard import problem, status_of
 from station.kiosk.render import page, part
 from station.kiosk.sessions import COOKIE
 from station.kiosk.views import booking_view, summary_view
@@ -119,36 +119,6 @@ async def open_booking(request: Request) -> Response:
     return go_to(request, f"/bookings/{booking.id}/{'capture' if booking.next_step else 'review'}")
 
 
-async def review(request: Request) -> Response:
-    session_of(request)
-    desk, booking = counter_of(request).desk, await booking_of(request)
-    if booking.state is BookingState.SUBMITTED:
-        return go_to(request, f"/bookings/{booking.id}/receipt")
-    view = booking_view(booking, desk.problems(booking))
-    return await page(
-        request, "review.html", {"booking": view, "threshold": desk.rules.capture.quality_threshold}
-    )
-
-
-async def submit(request: Request) -> Response:
-    await signed_form(request)
-    ticket_of = request.path_params["id"]
-    try:
-        await in_thread(counter_of(request).desk.submit, ticket_of)
-    except Exception as error:
-        if not is_typed(error):
-            raise
-        desk, booking = counter_of(request).desk, await booking_of(request)
-        view = booking_view(booking, desk.problems(booking))
-        context = {
-            "booking": view,
-            "threshold": desk.rules.capture.quality_threshold,
-            "problem": problem(error),
-        }
-        return await page(request, "review.html", context, status_of(error))
-    return go_to(request, f"/bookings/{ticket_of}/receipt")
-
-
 async def cancel_booking(request: Request) -> Response:
     await signed_form(request)
     await in_thread(counter_of(request).desk.cancel_booking, request.path_params["id"])
@@ -223,8 +193,9 @@ def routes() -> list[BaseRoute]:
         ("POST", one + "/capture/stop", capture_pages.stop_capture),
         ("GET", one + "/panel", capture_pages.panel),
         ("POST", one + "/override", capture_pages.override),
-        ("GET", one + "/review", review),
-        ("POST", one + "/submit", submit),
+        ("GET", one + "/review", review_pages.review),
+        ("POST", one + "/sequence", review_pages.keep_set),
+        ("POST", one + "/submit", review_pages.submit),
         ("POST", one + "/cancel", cancel_booking),
         ("GET", one + "/receipt", receipt),
         ("GET", one + "/attempts/{fgp:int}/{n:int}.jpg", capture_pages.attempt_picture),

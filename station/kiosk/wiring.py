@@ -21,6 +21,8 @@ from station.kiosk.desk import Desk, DeskRules
 from station.kiosk.health import ReaderProbe, StatusBar
 from station.kiosk.outbox import Outbox
 from station.kiosk.sessions import Sessions
+from station.kiosk.set_desk import SetCheck
+from station.set_check import officer_gallery
 from station.settings import Settings
 
 
@@ -57,7 +59,8 @@ def _desk(settings: Settings, store: BookingStore, queue: Queue, clock: Clock, s
     tries = settings.booking.database.with_suffix(".tries.db")
     access = Access.load(settings.access.officers, tries, clock)
     stack.callback(access.close)
-    line = flow.Line(settings, store, queue, _signer(settings), clock)
+    others = officer_gallery(settings.booking.officer_templates)
+    line = flow.Line(settings, store, queue, _signer(settings), clock, others)
     rules = CaptureRules(settings.booking.quality_threshold)
     return Desk(
         rules=DeskRules(settings.gateway.kind, rules, settings.booking.max_attempts),
@@ -67,6 +70,7 @@ def _desk(settings: Settings, store: BookingStore, queue: Queue, clock: Clock, s
         submit=lambda booking: flow.submit_booking(line, booking),
         tools=Instruments.shipped(),
         clock=clock,
+        sets=SetCheck(store, others),
     )
 
 
