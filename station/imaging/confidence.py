@@ -55,13 +55,17 @@ def patches(found: Residues, band: Plane, real: Plane, mask: NDArray[np.bool_]) 
     return out
 
 
+def _logit(squares: NDArray[np.float32]) -> NDArray[np.float32]:
+    network = _network()
+    network.setInput(squares)
+    return np.asarray(network.forward(), np.float32).reshape(-1)
+
+
 def judge(found: Residues, band: Plane, real: Plane, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Probability, float32 [n], that each residue is a minutia. Arguments as in `patches`."""
     if len(found) == 0:
         return np.zeros(0, np.float32)
-    seen = patches(found, band, real, mask)
+    parts = [found.keep(np.arange(k, min(k + p.BATCH, len(found)))) for k in range(0, len(found), p.BATCH)]
     with _lock:
-        network = _network()
-        network.setInput(seen)
-        logit = np.asarray(network.forward(), np.float32).reshape(-1)
+        logit = np.concatenate([_logit(patches(part, band, real, mask)) for part in parts])
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logit, -30.0, 30.0))), np.float32)

@@ -8,6 +8,7 @@ Larkin and Fletcher, Optics Express 15, 2007).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -27,21 +28,34 @@ class RidgeWave:
     ny: Plane
 
 
-def grid_maps(shape: tuple[int, ...]) -> tuple[Plane, Plane]:
-    """Pixel coordinates x, y as float32 [h, w]."""
-    x, y = np.meshgrid(np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32))
-    return x, y
+def _strips(height: int) -> Iterator[slice]:
+    """Rows a strip at a time: what is done to a strip stays in the cache, and the rest of memory small."""
+    return (slice(top, min(top + p.STRIP, height)) for top in range(0, height, p.STRIP))
+
+
+def _grid(rows: slice, width: int) -> tuple[Plane, Plane]:
+    """Pixel coordinates of a strip: x float32 [1, w], y float32 [rows, 1]."""
+    x = np.arange(width, dtype=np.float32)[None, :]
+    return x, np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+
+
+def _either_side(plane: Plane, x: Plane, y: Plane, dx: Plane, dy: Plane) -> tuple[Plane, Plane]:
+    """The plane's values at (x, y) + (dx, dy) and at (x, y) - (dx, dy), bilinear, mirrored at the edge."""
+    edge = cv2.BORDER_REFLECT_101
+    ahead = cv2.remap(plane, x + dx, y + dy, cv2.INTER_LINEAR, borderMode=edge)
+    behind = cv2.remap(plane, x - dx, y - dy, cv2.INTER_LINEAR, borderMode=edge)
+    return np.asarray(ahead, np.float32), np.asarray(behind, np.float32)
 
 
 def smooth_along(band: Plane, nx: Plane, ny: Plane) -> Plane:
     """Average along the ridge, bending with it. float32 [h, w]."""
-    x, y = grid_maps(band.shape)
     out = band
     for step in p.ALONG_STEPS:
-        dx, dy = step * -ny, step * nx
-        ahead = cv2.remap(out, x + dx, y + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        behind = cv2.remap(out, x - dx, y - dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        out = np.asarray(0.5 * out + 0.25 * (ahead + behind), dtype=np.float32)
+        source, out = out, np.empty_like(band)
+        for rows in _strips(band.shape[0]):
+            x, y = _grid(rows, band.shape[1])
+            ahead, behind = _either_side(source, x, y, step * -ny[rows], step * nx[rows])
+            out[rows] = 0.5 * source[rows] + 0.25 * (ahead + behind)
     return out
 
 
@@ -62,20 +76,20 @@ def ridge_period(smooth: Plane, mask: Plane) -> Plane:
 
 def demodulate(smooth: Plane, nx: Plane, ny: Plane, period: Plane) -> RidgeWave:
     """The complex ridge signal by a Gaussian-windowed complex wave across the ridge at the local period."""
-    x, y = grid_maps(smooth.shape)
     turn = np.asarray(2.0 * np.pi * p.ACROSS_STEP / period, dtype=np.float32)
-    cos1, sin1 = up(np.cos(turn), smooth.shape), up(np.sin(turn), smooth.shape)
-    cosk, sink = cos1, sin1
+    cosine, sine = up(np.cos(turn), smooth.shape), up(np.sin(turn), smooth.shape)
     real, imag = smooth.copy(), np.zeros_like(smooth)
-    for tap in range(1, p.ACROSS_TAPS + 1):
-        t = tap * p.ACROSS_STEP
-        weight = np.float32(np.exp(-0.5 * (t / p.ACROSS_SIGMA) ** 2))
-        dx, dy = t * nx, t * ny
-        ahead = cv2.remap(smooth, x + dx, y + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        behind = cv2.remap(smooth, x - dx, y - dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        real += weight * cosk * (ahead + behind)
-        imag += weight * sink * (behind - ahead)
-        cosk, sink = cosk * cos1 - sink * sin1, sink * cos1 + cosk * sin1
+    for rows in _strips(smooth.shape[0]):
+        x, y = _grid(rows, smooth.shape[1])
+        cos1, sin1 = cosine[rows], sine[rows]
+        cosk, sink = cos1, sin1
+        for tap in range(1, p.ACROSS_TAPS + 1):
+            t = tap * p.ACROSS_STEP
+            weight = np.float32(np.exp(-0.5 * (t / p.ACROSS_SIGMA) ** 2))
+            ahead, behind = _either_side(smooth, x, y, t * nx[rows], t * ny[rows])
+            real[rows] += weight * cosk * (ahead + behind)
+            imag[rows] += weight * sink * (behind - ahead)
+            cosk, sink = cosk * cos1 - sink * sin1, sink * cos1 + cosk * sin1
     return RidgeWave(real, imag, nx, ny)
 
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from station.errors import ImageError
 from station.imaging import parameters as p
-from station.imaging.codecs import wsq20
-from station.imaging.codecs.pillow import decode_gray
 
 MAX_BYTES = 8 * p.MAX_PIXELS
 
@@ -31,6 +29,10 @@ def load_gray(path: Path | str) -> NDArray[np.uint8]:
 
 def decode_any(data: bytes) -> NDArray[np.uint8]:
     """Pixels of image bytes of any supported kind, told apart by their first bytes."""
+    # late: Pillow and the WSQ library take 10 MB that a process which only extracts need not have
+    from station.imaging.codecs import wsq20
+    from station.imaging.codecs.pillow import decode_gray
+
     if data[:2] == wsq20.MAGIC:
         return wsq20.decode(data)
     return decode_gray(data, "PNG", "BMP", "TIFF", "JPEG2000")

@@ -27,10 +27,11 @@ def resample(gray: NDArray[np.uint8], ppi: int) -> NDArray[np.uint8]:
 
 def band_pass(gray: NDArray[np.uint8]) -> Plane:
     """Difference of Gaussians, sign turned so that dark ridges are positive. float32 [h, w], grey levels."""
-    source = gray.astype(np.float32)
-    fine = cv2.GaussianBlur(source, (0, 0), p.BAND_FINE)
-    coarse = up(blur_coarse(down(source), p.BAND_COARSE), gray.shape)
-    return np.asarray(coarse - fine, dtype=np.float32)
+    source = gray.astype(np.float32, order="C")
+    slow = blur_coarse(down(source), p.BAND_COARSE)
+    fine = cv2.GaussianBlur(source, (0, 0), p.BAND_FINE, dst=source)  # in place, as is the rest: memory
+    coarse = up(slow, gray.shape)
+    return np.asarray(cv2.subtract(coarse, fine, dst=coarse), dtype=np.float32)
 
 
 def local_contrast(band: Plane) -> Plane:
@@ -41,7 +42,9 @@ def local_contrast(band: Plane) -> Plane:
 def equalise(band: Plane, contrast: Plane) -> Plane:
     """Divide by local contrast (not below the floor) and bound the result to ±3. float32 [h, w]."""
     gain = np.asarray(1.0 / np.maximum(contrast, p.CONTRAST_FLOOR), dtype=np.float32)
-    return np.asarray(np.clip(band * up(gain, band.shape), -3.0, 3.0), dtype=np.float32)
+    equal = up(gain, band.shape)
+    np.multiply(equal, band, out=equal)
+    return np.clip(equal, -3.0, 3.0, out=equal)
 
 
 def down(plane: NDArray[np.float32]) -> Plane:

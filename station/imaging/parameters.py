@@ -68,6 +68,8 @@ PERIOD_DEFAULT: Final = 9.0
 """px, where nothing can be measured."""
 FREQUENCY_SIGMA: Final = 24.0
 """px, smoothing of the ridge frequency: it varies slowly. chosen."""
+STRIP: Final = 48
+"""rows worked on at a time along and across ridges: the strips of a wide roll fit a 2 MB cache. chosen for speed."""
 
 ALONG_STEPS: Final = (1.5, 3.0, 5.0)
 """px, offsets of the three passes of 1/4 1/2 1/4 smoothing along the ridge: together sigma 4.3 px. chosen."""
@@ -83,6 +85,8 @@ BORDER: Final = 8
 ridge; what lies further in is for the confidence network to judge, which sees the contact's outline."""
 CROWD_DISTANCE: Final = 5.0
 """px: of two equal residues nearer than this the weaker is dropped. chosen: half a ridge period."""
+MARGIN: Final = 16
+"""px around the contact area's bounding box that the fine stages work on too."""
 SIDE_DISTANCE: Final = 0.55
 """ridge periods ahead of and behind a residue at which ridge or valley is read for the type. chosen."""
 MIN_STRENGTH: Final = 0.05
@@ -95,6 +99,8 @@ PATCH_PITCH: Final = 1.6
 """px between these samples: the square is 38 px wide, four ridge periods. Likewise."""
 PATCH_WAVE: Final = 0.25
 """factor that brings the ridge wave to about ±1. Likewise."""
+BATCH: Final = 100
+"""residues judged at a time: bounds memory."""
 MIN_CONFIDENCE: Final = 0.3
 """probability from which a residue is a minutia. Middle of a flat optimum (0.2 to 0.5) on six development sets."""
 MAX_MINUTIAE: Final = 200

@@ -63,13 +63,13 @@ def look(gray: NDArray[np.uint8], ppi: int, trace: Trace | None = None) -> Ridge
     check.check_not_blank(gray)
     band = normalise.band_pass(normalise.resample(gray, ppi))
     contrast = normalise.local_contrast(band)
-    equal = normalise.equalise(band, contrast)
-    field = orientation.estimate(equal)
+    band = normalise.equalise(band, contrast)
+    field = orientation.estimate(band)
     mask = foreground.segment(contrast, field.coherence)
-    box = foreground.bounding_box(mask, 2 * p.BORDER, band.shape)
-    seen = _ridges(band.shape, box, contrast, mask, field, equal)
+    box = foreground.bounding_box(mask, p.MARGIN, band.shape)
+    seen = _ridges(band.shape, box, contrast, mask, field, band)
     if trace is not None:
-        _record(trace, equal, contrast, mask, seen)
+        _record(trace, band, contrast, mask, seen)
     return seen
 
 
