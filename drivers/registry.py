@@ -40,7 +40,8 @@ class Candidate:
 
 def drivers() -> tuple[str, ...]:
     """Names of all reader families in drivers/models, sorted."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(models.__path__)))
+    names = (module.name for module in pkgutil.iter_modules(models.__path__))
+    return tuple(sorted(name for name in names if not name.startswith("_")))  # the rest are parts of others
 
 
 def make_reader(driver: str, profile: str, address: str, options: Mapping[str, str], clock: Clock) -> Reader:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from drivers.clock import Clock, synchronised
-from drivers.errors import CaptureRetry, LinkError, ReaderFault
+from drivers.errors import CaptureRetry, LinkError
 from drivers.links import ByteLink
 from drivers.links.address import byte_link
-from drivers.links.stream import drain, find_baud, read_some
+from drivers.links.stream import find_baud
+from drivers.models._sfm_line import AGAIN, Damage, SfmLine, fault, refused, words
 from drivers.reader import BaseReader, CaptureKind, CaptureRequest, Check, Pixels, ReaderInfo, Show
 from drivers.wires import sfm as wire
 from drivers.wires.sfm import Code, Op, Packet, Param
@@ -24,17 +25,7 @@ OPTIONS = ("baud",)
 
 SIMULATED_SERIAL = 0x53494D00  # "SIM" and a number: what our peer answers
 _PROBE_S = 0.15
-_QUIET_S = 0.003  # before a command
-_SETTLE_S = 0.05  # after damage: adapters hold bytes back for up to 16 ms
 _SCAN_S = 2.0 + 0.5  # the module answers a scan within SCAN_TIMEOUT; some time for it to think
-_BUDGET = 1.5  # of the pure line time of an image
-_AGAIN = frozenset(
-    {Code.SCAN_FAILED, Code.TRY_AGAIN, Code.TIMED_OUT, Code.CANCELLED, Code.BUSY, Code.CONTINUE}
-)
-
-
-class _Damage(Exception):
-    """Something did not arrive whole; it is asked for again."""
 
 
 def make(profile: Profile, address: str, options: Mapping[str, str], clock: Clock) -> SfmReader:
@@ -42,7 +33,7 @@ def make(profile: Profile, address: str, options: Mapping[str, str], clock: Cloc
     try:
         baud = int(options.get("baud", profile.link.baud_default))
     except ValueError as error:
-        raise _fault("reader.option", f"baud is a number: {error}") from error
+        raise fault("reader.option", f"baud is a number: {error}") from error
     return SfmReader(profile, byte_link(address, baud), clock, baud=baud)
 
 
@@ -59,14 +50,23 @@ class SfmReader(BaseReader):
     ) -> None:
         super().__init__(clock, trusted)
         self.profile = profile
-        self.link = link
-        self.baud = baud
-        self._stream = wire.Stream()
+        self._line = SfmLine(profile, link, clock, baud)
         self._blocks = True  # data in blocks with sums, until the module says that it cannot
         self._asked_at: float | None = None  # when the running scan was asked for
         self._unanswered = 0
         self._reply: Packet | None = None  # the answer that says the image is there
-        self._largest = max(size.width * size.height for size in profile.image.sizes) + wire.HEADER_BYTES
+
+    @property
+    def link(self) -> ByteLink:
+        return self._line.link
+
+    @link.setter
+    def link(self, link: ByteLink) -> None:
+        self._line.link = link
+
+    @property
+    def baud(self) -> int:
+        return self._line.baud
 
     # callbacks of BaseReader
 
@@ -75,11 +75,11 @@ class SfmReader(BaseReader):
         self._blocks, self._asked_at, self._reply = True, None, None
         found = find_baud(self.link, (self.baud, *self.profile.link.baud_probe), self._answers_at)
         if found is None:
-            raise _fault("reader.no_answer", "no answer at any baud rate")
-        self.baud = found
-        firmware, serial = self._read_param(Param.FIRMWARE), self._read_param(Param.SERIAL)
-        self._write_param(Param.IMAGE_FORMAT, wire.GRAY)
-        self._write_param(Param.SCAN_TIMEOUT, wire.TWO_SECONDS)
+            raise fault("reader.no_answer", "no answer at any baud rate")
+        self._line.baud = found
+        firmware, serial = self._line.read_param(Param.FIRMWARE), self._line.read_param(Param.SERIAL)
+        self._line.write_param(Param.IMAGE_FORMAT, wire.GRAY)
+        self._line.write_param(Param.SCAN_TIMEOUT, wire.TWO_SECONDS)
         return self._describe(firmware, serial)
 
     def _close(self) -> None:
@@ -95,7 +95,7 @@ class SfmReader(BaseReader):
             self._cancel()
 
     def _finger(self, wait_s: float) -> bool:
-        packet = self._packet(wait_s)
+        packet = self._line.packet(wait_s)
         if packet is None:
             self._ask_again_if_late()
             return False
@@ -112,10 +112,10 @@ class SfmReader(BaseReader):
     # bringing it up
 
     def _answers_at(self, baud: int) -> bool:
-        self.baud = baud
+        self._line.baud = baud
         try:
-            return self._exchange(Packet(Op.READ, flag=Param.FIRMWARE), _PROBE_S).flag == Code.OK
-        except _Damage:
+            return self._line.exchange(Packet(Op.READ, flag=Param.FIRMWARE), _PROBE_S).flag == Code.OK
+        except Damage:
             with suppress(LinkError):  # a scan of the last user may still be running
                 self.link.write(wire.pack(Packet(Op.CANCEL)), _PROBE_S)
             return False
@@ -138,80 +138,16 @@ class SfmReader(BaseReader):
             simulated=simulated,
         )
 
-    # commands
-
-    def _read_param(self, param: Param) -> int:
-        return self._command(Packet(Op.READ, flag=param)).size
-
-    def _write_param(self, param: Param, value: int) -> None:
-        """In the module's memory: gone with its power, and no wear."""
-        self._command(Packet(Op.WRITE, size=value, flag=param))
-
-    def _command(self, command: Packet) -> Packet:
-        """The good answer to a command, asked again when it did not arrive. Raises ReaderFault."""
-        why = ""
-        for _ in range(self.profile.timeouts.retries + 1):
-            try:
-                answer = self._exchange(command, self._command_s)
-            except _Damage as damage:
-                why = str(damage)
-                self._cancel()
-                continue
-            if answer.flag == Code.OK:
-                return answer
-            why = _words(answer.flag)
-            if answer.flag not in _AGAIN:
-                raise _refused(command.command, answer.flag)
-            self._cancel()
-        raise _fault("reader.no_answer", f"no good answer to {Op(command.command).name}: {why}")
-
-    @property
-    def _command_s(self) -> float:
-        return self.profile.timeouts.command_ms / 1000
-
-    def _exchange(self, command: Packet, wait_s: float) -> Packet:
-        """Send, and the next answer to that command. Raises _Damage."""
-        self._await_quiet(_QUIET_S)
-        self.link.write(wire.pack(command), wait_s)
-        deadline = self.clock.monotonic() + wait_s
-        while (packet := self._packet(deadline - self.clock.monotonic())) is not None:
-            if packet.command == command.command:
-                return packet
-        raise _Damage("no answer")
-
-    def _packet(self, wait_s: float) -> Packet | None:
-        """The next packet within wait_s seconds."""
-        deadline = self.clock.monotonic() + wait_s
-        while True:
-            packet = self._stream.packet()
-            left = deadline - self.clock.monotonic()
-            if packet is not None or left < 0:
-                return packet
-            data = read_some(self.link, left)
-            if not data:
-                return None
-            self._stream.feed(data)
-
-    def _cancel(self) -> None:
-        """Whatever the module is at, it stops; what it still says is dropped. It may not hear while it sends."""
-        self._asked_at = self._reply = None
-        self._await_quiet(_SETTLE_S)
-        self.link.write(wire.pack(Packet(Op.CANCEL)), self._command_s)
-        self._await_quiet(_SETTLE_S)
-
-    def _await_quiet(self, quiet_s: float) -> None:
-        """Drop what still comes of an image or an answer. Raises ReaderFault reader.noise."""
-        if not drain(self.link, self.clock, quiet_s, self._image_s()):
-            raise _fault("reader.noise", "bytes come without end, and none was asked for")
-        self._stream.reset()
-
     # the scan
 
     def _scan(self) -> None:
-        self._await_quiet(_QUIET_S)
         self._reply = None
+        self._line.send(self._image_command(Op.SCAN_BLOCKS, Op.SCAN))
         self._asked_at = self.clock.monotonic()
-        self.link.write(wire.pack(self._image_command(Op.SCAN_BLOCKS, Op.SCAN)), self._command_s)
+
+    def _cancel(self) -> None:
+        self._asked_at = self._reply = None
+        self._line.cancel()
 
     def _image_command(self, in_blocks: Op, raw: Op) -> Packet:
         if self._blocks:
@@ -224,7 +160,7 @@ class SfmReader(BaseReader):
             return
         self._unanswered += 1
         if self._unanswered > self.profile.timeouts.retries:
-            raise _fault("reader.no_answer", f"{self._unanswered} scans without an answer")
+            raise fault("reader.no_answer", f"{self._unanswered} scans without an answer")
         self._cancel()
         self._scan()
 
@@ -244,8 +180,8 @@ class SfmReader(BaseReader):
             )
         if packet.flag == Code.UNSUPPORTED and self._blocks:
             self._blocks = False  # older firmware
-        elif packet.flag not in _AGAIN:
-            raise _refused(packet.command, packet.flag)
+        elif packet.flag not in AGAIN:
+            raise refused(packet.command, packet.flag)
         self._scan()
         return False
 
@@ -257,11 +193,11 @@ class SfmReader(BaseReader):
         for attempt in range(self.profile.timeouts.retries + 1):
             try:
                 reply = self._reply_to_scan() if attempt == 0 else self._read_again()
-                return self._decoded(self._take_blocks(reply.command, check))
-            except _Damage as damage:
+                return self._decoded(self._line.take_blocks(reply.command, check))
+            except Damage as damage:
                 why = str(damage)
                 self._cancel()
-        raise _fault("reader.image_damaged", f"the image never arrived whole: {why}")
+        raise fault("reader.image_damaged", f"the image never arrived whole: {why}")
 
     def _twice(self, check: Check) -> Pixels:
         """Raw data has no checksum: an image is believed when it came twice the same."""
@@ -270,80 +206,33 @@ class SfmReader(BaseReader):
         for attempt in range(self.profile.timeouts.retries + 2):
             try:
                 reply = self._reply_to_scan() if attempt == 0 else self._read_again()
-                data = self._take_raw(reply.size, check)
-            except _Damage as damage:
+                data = self._line.take_raw(reply.size, check)
+            except Damage as damage:
                 why = str(damage)
                 self._cancel()
                 continue
             if data == before:
                 return self._decoded(data)
             before = data
-        raise _fault("reader.image_damaged", f"the image never arrived whole: {why}")
+        raise fault("reader.image_damaged", f"the image never arrived whole: {why}")
 
     def _reply_to_scan(self) -> Packet:
-        """The answer that the data follow, which may have come already. Raises _Damage."""
+        """The answer that the data follow, which may have come already. Raises Damage."""
         reply, self._reply = self._reply, None
         if reply is None:
-            reply = self._packet(self._command_s)
+            reply = self._line.packet(self._line.command_s)
         if reply is None or reply.flag != Code.OK:
-            raise _Damage("no image after the scan" if reply is None else _words(reply.flag))
+            raise Damage("no image after the scan" if reply is None else words(reply.flag))
         return reply
 
     def _read_again(self) -> Packet:
-        """Ask for the last image, which the module keeps. Raises _Damage, or ReaderFault reader.refused."""
-        reply = self._exchange(self._image_command(Op.READ_BLOCKS, Op.READ_IMAGE), self._command_s)
-        if reply.flag not in (Code.OK, *_AGAIN):
-            raise _refused(reply.command, reply.flag)
+        """Ask for the last image, which the module keeps. Raises Damage, or ReaderFault reader.refused."""
+        reply = self._line.exchange(self._image_command(Op.READ_BLOCKS, Op.READ_IMAGE), self._line.command_s)
+        if reply.flag not in (Code.OK, *AGAIN):
+            raise refused(reply.command, reply.flag)
         if reply.flag != Code.OK:
-            raise _Damage(_words(reply.flag))
+            raise Damage(words(reply.flag))
         return reply
-
-    def _take_blocks(self, command: int, check: Check) -> bytes:
-        """All blocks in order, each acknowledged. Raises _Damage."""
-        data, number, count = bytearray(), 0, 1
-        while number < count:
-            check()
-            head = self._packet(self._idle_s)
-            if head is None or head.command != command or head.param >> 16 != number:
-                raise _Damage(f"block {number} did not come")
-            if number == 0:
-                count = head.param & 0xFFFF
-            if head.param & 0xFFFF != count or not 0 < head.size <= self._largest - len(data):
-                raise _Damage(f"block {number} of {head.size} bytes, {head.param & 0xFFFF} in all")
-            block = self._raw(head.size + wire.SUM_BYTES, check)
-            if wire.block_sum(block[: head.size]) != block[head.size :]:
-                raise _Damage(f"sum of block {number}")
-            self.link.write(wire.pack(Packet(command, flag=Code.DATA_OK)), self._command_s)
-            data += block[: head.size]
-            number += 1
-        return bytes(data)
-
-    def _take_raw(self, size: int, check: Check) -> bytes:
-        if not 0 < size <= self._largest:
-            raise _fault("reader.geometry", f"an image of {size} bytes")
-        data = self._raw(size + 1, check)
-        if data[-1] != wire.END:
-            raise _Damage("the image does not end where it should")
-        return data[:-1]
-
-    def _raw(self, count: int, check: Check) -> bytes:
-        """The next count bytes. Raises _Damage: silence, or the time is up."""
-        deadline = self.clock.monotonic() + self._image_s()
-        while (data := self._stream.take(count)) is None:
-            check()
-            more = read_some(self.link, min(self._idle_s, deadline - self.clock.monotonic()))
-            if not more:
-                raise _Damage("the module went silent")
-            self._stream.feed(more)
-        return data
-
-    @property
-    def _idle_s(self) -> float:
-        return self.profile.timeouts.packet_idle_ms / 1000
-
-    def _image_s(self) -> float:
-        """The time allowed for one image, from its bytes."""
-        return self._largest * wire.BITS_PER_BYTE / self.baud * _BUDGET + self._idle_s
 
     def _decoded(self, data: bytes) -> Pixels:
         """Raises ReaderFault reader.geometry, reader.refused."""
@@ -351,31 +240,7 @@ class SfmReader(BaseReader):
         try:
             found = wire.pixels(data, known)
         except wire.ImageError as error:
-            raise _fault("reader.refused", str(error)) from error
+            raise fault("reader.refused", str(error)) from error
         if found is None:
-            raise _fault("reader.geometry", f"no known image size has {len(data)} bytes")
+            raise fault("reader.geometry", f"no known image size has {len(data)} bytes")
         return found
-
-
-def _words(flag: int) -> str:
-    return wire.CODE_TEXT.get(flag, f"unknown code {flag:#x}")
-
-
-_ADVICE = {
-    "reader.option": "Correct the options of this reader in the settings.",
-    "reader.no_answer": "Check power, the crossed TX and RX wires, and that no serial console uses the port.",
-    "reader.refused": "This module is of another family, or set up in another way: choose another profile.",
-    "reader.locked": "Unlock the module with the vendor's software.",
-    "reader.image_damaged": "Shorten the cable, check ground and supply, or use a lower baud rate.",
-    "reader.noise": "Another program or device speaks on this port, or the baud rate of the adapter is wrong.",
-    "reader.geometry": "This is another sensor than the profile says: choose or write the right profile.",
-}
-
-
-def _fault(code: str, message: str) -> ReaderFault:
-    return ReaderFault(code, message, _ADVICE[code])
-
-
-def _refused(command: int, flag: int) -> ReaderFault:
-    code = "reader.locked" if flag == Code.LOCKED else "reader.refused"
-    return _fault(code, f"{Op(command).name}: {_words(flag)}")
