@@ -25,7 +25,7 @@ from station.imaging import (
 )
 from station.imaging import parameters as p
 from station.imaging.normalise import Plane
-from station.imaging.trace import Trace
+from station.imaging.trace import Trace, marked
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +103,8 @@ def minutiae(seen: Ridges, trace: Trace | None = None) -> residues.Residues:
     sure = confidence.judge(found, seen.band, seen.wave.real, seen.mask)
     kept = spurious.remove(replace(found, strength=sure))
     if trace is not None:
+        trace.image("confidence", marked(seen.wave.real, found.x, found.y, sure))
+        trace.image("kept", marked(seen.band, kept.x, kept.y, kept.strength))
         trace.data(
             "minutiae",
             {"found": len(found), "kept": len(kept), "x": kept.x, "y": kept.y, "angle": kept.angle},

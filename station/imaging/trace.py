@@ -34,12 +34,22 @@ class Folder:
         return self._folder / f"{self._count:02d}-{stage}.{suffix}"
 
     def image(self, stage: str, pixels: NDArray[Any]) -> None:
-        """Any 2-d array (bool, uint8 or float); floats are stretched between their 1st and 99th percentile."""
+        """Any 2-d array (bool, uint8 or float) or BGR; floats are stretched between their 1st and 99th percentile."""
         cv2.imwrite(str(self._next(stage, "png")), viewable(pixels))
 
     def data(self, stage: str, values: dict[str, Any]) -> None:
         """A JSON object; numpy arrays become lists."""
         self._next(stage, "json").write_text(json.dumps(values, default=_plain, indent=1), encoding="utf-8")
+
+
+def marked(plane: NDArray[Any], x: NDArray[Any], y: NDArray[Any], sure: NDArray[Any]) -> NDArray[np.uint8]:
+    """A plane with a ring at each point, BGR: red (sure 0) over yellow to green (sure 1), thicker the surer."""
+    picture = np.asarray(cv2.cvtColor(viewable(plane), cv2.COLOR_GRAY2BGR), dtype=np.uint8)
+    for column, row, share in zip(x, y, sure, strict=True):
+        colour = (0, round(510 * min(float(share), 0.5)), round(510 * min(1.0 - float(share), 0.5)))
+        centre = (round(float(column)), round(float(row)))
+        cv2.circle(picture, centre, 5, colour, 1 + round(float(share)), cv2.LINE_AA)
+    return picture
 
 
 def viewable(pixels: NDArray[Any]) -> NDArray[np.uint8]:

@@ -210,6 +210,8 @@ def test_a_trace_keeps_every_stage_as_a_file(touch_of, tmp_path: Path):
     names = [file.name for file in sorted((tmp_path / "trace").iterdir())]
     assert names[0] == "01-equalised.png"
     assert any(name.endswith("-minutiae.json") for name in names)
+    rings = cv2.imread(str(next((tmp_path / "trace").glob("*-confidence.png")))).astype(int)
+    assert (rings[..., 1] - rings[..., 2] > 100).sum() > 50 * (traced.quality > 80).sum() / 4  # green: sure
     assert len(names) >= 9
     assert np.array_equal(traced.x, extract(gray, 500).x)
 
