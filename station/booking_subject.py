@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from station.errors import BookingError
-from station.records.fields import TYPE_2_CAR, FieldRule, Item
+from station.records.fields import FieldRule, Item
+from station.records.fields_type_2 import type_2_table
 
 NOT_TYPED = frozenset({"LEN", "IDC", "IMA", "AMP"})
 """Fields nobody types: they follow from the record and from the capture."""
@@ -20,7 +21,7 @@ NOT_TYPED = frozenset({"LEN", "IDC", "IMA", "AMP"})
 FILLED_BY_STATION = frozenset({"RET", "CRI"})
 """Mandatory fields that the station fills in when they are absent."""
 
-_RULES: dict[str, FieldRule] = {rule.mnemonic: rule for rule in TYPE_2_CAR if rule.mnemonic not in NOT_TYPED}
+_RULES: dict[str, FieldRule] = {rule.mnemonic: rule for rule in type_2_table("CAR") if rule.mnemonic not in NOT_TYPED}
 _ALIASES = {"OFFENSE": "ASL", "OFFENCE": "ASL"}
 _UPPER = frozenset({"NAM", "AKA", "POB", "CTZ", "SEX", "RAC", "EYE", "HAI", "HGT", "RET"})
 

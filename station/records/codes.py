@@ -15,6 +15,15 @@ def _table(words: str) -> frozenset[str]:
 YES = {"Y": "yes"}
 YES_NO = {"Y": "yes", "N": "no"}
 
+MIL = {"A": "army", "F": "air force", "N": "navy", "M": "marines", "G": "coast guard"}
+
+TSR = {
+    "C": "confidential screening",
+    "H": "suppress or change unsolicited notices of wants and sex offender entries",
+    "P": "pre-commission candidate",
+    "V": "National Child Protection Act of 1993",
+}
+
 SEX = {
     "F": "female",
     "M": "male",
@@ -57,6 +66,25 @@ HAI = {
     "PLE": "purple",
     "XXX": "unknown",
 }
+
+NDR = {
+    "1": "criminal file",
+    "2": "civil file",
+    "3": "unsolved latent file",
+    "4": "major case file",
+    "5": "latent image file",
+    "6": "individuals of special concern (RISC)",
+    "7": "Canada, real time identification",
+    "8": "Department of Defense, ABIS",
+    "9": "DHS IDENT",
+    "10": "international terrorist file",
+    "11": "RISC: wants and warrants",
+    "12": "RISC: sexual offender registry",
+    "13": "RISC: known and suspected terrorists",
+    "14": "RISC: international terrorist file",
+    "15": "RISC: other persons of special interest",
+}
+"""2.098, the files a search may name (EBTS 9.1); an agency needs consent for most of them."""
 
 SRF = {
     "I": "candidate",

@@ -12,7 +12,7 @@ from station import responses
 from station.errors import RecordError
 from station.records import type_2
 from station.records.encode import encode
-from station.records.fields import TYPE_2_RESPONSE
+from station.records.fields_type_2 import type_2_table
 from station.records.header import Header, transaction
 from station.records.tot import errt, second_stage, sre
 from station.records.transaction import TaggedRecord, text
@@ -24,7 +24,7 @@ UNASKED = Header("BUREAU-00002", "XX0010000", "EXSIB0000", DAT, HEADER.gmt)
 
 
 def other(tot: str, header: Header, values: dict[str, Any]) -> responses.Response:
-    return responses.read(encode(transaction(tot, header, [type_2.record(TYPE_2_RESPONSE, values)])))
+    return responses.read(encode(transaction(tot, header, [type_2.record(type_2_table("SRE"), values)])))
 
 
 def test_a_positive_is_a_candidate_for_comparison_and_never_an_identity() -> None:

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from station.records import type_2
-from station.records.fields import TYPE_2_RESPONSE, with_mandatory
+from station.records.fields_type_2 import type_2_table
 from station.records.header import Header, transaction
 from station.records.transaction import Transaction
 
 TOT = "SIMTEXT"
-TYPE_2 = with_mandatory(TYPE_2_RESPONSE, "MSG")
+TYPE_2 = type_2_table(TOT)
 RECORDS = {2: (1, 1)}
 RESPONSE = True
 

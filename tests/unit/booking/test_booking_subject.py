@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from station.booking_subject import SubjectInvalid, problems, require_valid, tidy
 from station.records import type_2
 from station.records.encode import encode
-from station.records.fields import TYPE_2_CAR
+from station.records.fields_type_2 import type_2_table
 from station.records.transaction import Transaction
 from tests.unit.kiosk.fakes import SUBJECT
 
@@ -93,4 +93,4 @@ def test_anything_typed_is_either_refused_or_can_be_written(raw):
     subject = tidy(raw)
     wrong = problems(subject, TODAY)
     right = {name: value for name, value in subject.items() if name not in wrong}
-    encode(Transaction((type_2.record(TYPE_2_CAR, right),)))
+    encode(Transaction((type_2.record(type_2_table("CAR"), right),)))

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from station.friction_ridge import FGP, IMP
+from station.records import prints
 from station.records.header import Header
 from station.records.tot import car
 from station.records.transaction import Field, Record, TaggedRecord, Transaction
@@ -43,7 +44,7 @@ def wsq(width: int = 80, height: int = 75, filler: bytes = b"") -> bytes:
     return b"\xff\xa0\xff\xa2\x00\x11" + frame + b"\xff\xa3\x00\x03\x00" + filler + b"\xff\xa1"
 
 
-def image(fgp: int, **changes: Any) -> car.TenprintImage:
+def image(fgp: int, **changes: Any) -> prints.TenprintImage:
     rolled = fgp <= 10
     values: dict[str, Any] = {
         "fgp": FGP(fgp),
@@ -58,10 +59,10 @@ def image(fgp: int, **changes: Any) -> car.TenprintImage:
         "simulated": True,
     } | changes
     values.setdefault("data", wsq(values["width"], values["height"], bytes([fgp])))
-    return car.TenprintImage(**values)
+    return prints.TenprintImage(**values)
 
 
-def tenprint(*without: int) -> list[car.TenprintImage]:
+def tenprint(*without: int) -> list[prints.TenprintImage]:
     return [image(fgp) for fgp in (*range(1, 11), 13, 14, 11, 12) if fgp not in without]
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from station.errors import RecordError
 from station.friction_ridge import AMP, FGP, QualityReport
-from station.records import tot, type_2
+from station.records import prints, tot, type_2
 from station.records.decode import decode
 from station.records.encode import encode
-from station.records.fields import TYPE_2_CAR
+from station.records.fields_type_2 import type_2_table
 from station.records.header import Header
 from station.records.tot import car, errt
 from station.records.transaction import TaggedRecord
@@ -23,7 +23,7 @@ from station.records.validate import errors, validate
 from tests.unit.records.kit import DAT, HEADER, SUBJECT, good, image, tenprint, wsq
 
 
-def refusal(subject: dict[str, Any], images: list[car.TenprintImage], **kwargs: Any) -> str:
+def refusal(subject: dict[str, Any], images: list[prints.TenprintImage], **kwargs: Any) -> str:
     with pytest.raises(RecordError) as caught:
         car.build(HEADER, subject, images, **kwargs)
     return caught.value.code
@@ -112,7 +112,7 @@ def test_our_own_score_is_a_comment_and_never_an_fqm() -> None:
 
 
 def test_a_real_nfiq_2_score_is_an_fqm_under_its_registered_ids() -> None:
-    scores = (car.Nfiq2(FGP.RIGHT_INDEX, 61), car.Nfiq2(FGP.RIGHT_MIDDLE, 58, product=56))
+    scores = (prints.Nfiq2(FGP.RIGHT_INDEX, 61), prints.Nfiq2(FGP.RIGHT_MIDDLE, 58, product=56))
     record = car.build(HEADER, SUBJECT, [image(13, nfiq2=scores)]).of_type(14)[0]
     assert record.rows(24) == (("2", "61", "0101", "57"), ("3", "58", "0101", "56"))
 
@@ -205,7 +205,7 @@ def test_a_value_of_another_shape_is_refused(key: str, value: object) -> None:
 
 
 def test_keys_may_be_lower_case_or_tags_and_a_fixed_group_may_be_a_list() -> None:
-    record = type_2.record(TYPE_2_CAR, {"nam": "DOE,JOHN", "2.024": "M", "IMA": ["A", "B", "C"]})
+    record = type_2.record(type_2_table("CAR"), {"nam": "DOE,JOHN", "2.024": "M", "IMA": ["A", "B", "C"]})
     assert record.text(18) == "DOE,JOHN"
     assert record.text(24) == "M"
     assert record.rows(67) == (("A", "B", "C"),)

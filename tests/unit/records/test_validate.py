@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from station.records import prints
 from station.records.decode import decode
 from station.records.encode import complete, encode
-from station.records.findings import Finding, Severity, errors
+from station.records.findings import Severity, errors
 from station.records.header import transaction
 from station.records.tot import car, errt, sre
 from station.records.transaction import (
@@ -293,7 +294,7 @@ def test_amputations_marked_everywhere_leave_nothing_to_say() -> None:
 
 
 def test_identification_flats_with_boxes_have_nothing_to_say() -> None:
-    boxes = tuple(car.Segment(finger, 10 * k, 10 * k + 9, 0, 90) for k, finger in enumerate(_right_four()))
+    boxes = tuple(prints.Segment(finger, 10 * k, 10 * k + 9, 0, 90) for k, finger in enumerate(_right_four()))
     flats = [image(13, segments=boxes), image(14), image(15)]
     assert codes(car.build(HEADER, SUBJECT, flats)) == set()
 

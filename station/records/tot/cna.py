@@ -1,0 +1,36 @@
+"""CNA: criminal tenprint submission, no answer necessary.
+
+EBTS 9.1: as CAR; no ATN, SCO or RAP, for nobody waits for an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from station.friction_ridge import AMP, FGP
+from station.records import submission
+from station.records.fields_type_2 import type_2_table
+from station.records.header import Header
+from station.records.prints import TenprintImage
+from station.records.transaction import Transaction
+
+TOT = "CNA"
+TYPE_2 = type_2_table(TOT)
+RESPONSE = False
+RECORDS = submission.RECORDS
+
+
+def build(
+    header: Header,
+    subject: Mapping[str, object],
+    images: Sequence[TenprintImage],
+    amputations: Mapping[FGP, AMP] | None = None,
+    form: submission.Form = "14",
+) -> Transaction:
+    """A complete CNA; see `submission.build`. Raises RecordError."""
+    return submission.build(TOT, TYPE_2, header, subject, images, amputations, form=form)
+
+
+def example(header: Header, images: Sequence[TenprintImage], form: submission.Form = "14") -> Transaction:
+    """A synthetic, valid CNA around the given images."""
+    return build(header, submission.example_subject(header, TYPE_2), images, form=form)

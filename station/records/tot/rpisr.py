@@ -1,0 +1,30 @@
+"""RPISR: answer to a rapid search. A bureau writes it; the station reads it.
+
+EBTS 9.1 and 11.2: SRF (2.059) is a colour: R candidate, Y possible, G none. NOT (2.088) explains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from station.records import type_2
+from station.records.fields_type_2 import type_2_table
+from station.records.header import Header, transaction
+from station.records.transaction import Transaction
+
+TOT = "RPISR"
+TYPE_2 = type_2_table(TOT)
+RECORDS = {2: (1, 2), 10: (0, 2)}
+RESPONSE = True
+
+
+def build(header: Header, values: Mapping[str, Any]) -> Transaction:
+    """A response; header.tcr is the control number it answers. Raises RecordError."""
+    return transaction(TOT, header, [type_2.record(TYPE_2, values)])
+
+
+def example(header: Header, images: Sequence[Any]) -> Transaction:
+    """A synthetic negative."""
+    del images
+    return build(header, {"SRF": "G", "NOT": "SIMULATED: NO CANDIDATE IN THIS FILE"})
