@@ -16,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.errors import CaptureRetry
-from drivers.reader import Cancelled, CaptureRequest, Frame, Preview, Reader
+from drivers.reader import Cancelled, CaptureKind, CaptureRequest, Frame, Preview, Reader
 from station.booking import Attempt, Finding, Segment
 from station.booking_plan import LABELS, Step, fingers_of
 from station.errors import ImageError
 from station.friction_ridge import FGP, Impression, MinutiaTemplate, QualityCause, QualityReport
+from station.imaging.quality import LiveJudge, LiveState, LiveVerdict, nfiq2
 
 Gray = NDArray[np.uint8]
 Templates = Mapping[FGP, Sequence[MinutiaTemplate]]
 Result = Literal["accepted", "retake", "wrong_finger"]
+Show = Callable[[Frame, LiveVerdict | None], None]
 
 SLAP_MARGIN = 16
 """Pixels around a finger box that still belong to the finger when it is scored alone."""
@@ -50,6 +52,7 @@ class Instruments:
     match: Callable[[MinutiaTemplate, MinutiaTemplate], float]
     wrong_finger: Callable[[MinutiaTemplate, FGP, Templates], Any]
     draw: Callable[[Gray, MinutiaTemplate, QualityReport], NDArray[np.uint8]]
+    nfiq2: Callable[[Gray, int], int] = lambda _gray, _ppi: nfiq2.NOT_ATTEMPTED
 
     @classmethod
     def shipped(cls) -> Instruments:
@@ -65,16 +68,19 @@ class Instruments:
             match=matching.match,
             wrong_finger=sequence.wrong_finger,
             draw=imaging.draw,
+            nfiq2=nfiq2.score,
         )
 
 
 @dataclass(frozen=True)
 class CaptureRules:
-    """What a capture is held to. quality_threshold: 0 to 100; finger_s, lift_s: deadlines in seconds."""
+    """What a capture is held to. quality_threshold: 0 to 100; finger_s, lift_s: deadlines in seconds; auto_capture:
+    whether the station may take a settled frame by itself (see `may_take`)."""
 
     quality_threshold: int = 40
     finger_s: float = 30.0
     lift_s: float = 10.0
+    auto_capture: bool = True
 
     @property
     def deadline_s(self) -> float:
@@ -132,6 +138,53 @@ def take(
     return reader.capture(request, preview, cancelled)
 
 
+def watch(
+    reader: Reader,
+    step: Step,
+    rules: CaptureRules,
+    assess: Callable[[Gray, int], QualityReport],
+    show: Show,
+    cancelled: Cancelled,
+) -> Frame:
+    """One frame for a step, every preview judged on the way.
+
+    show(frame, verdict) hears of each preview; a frame that cannot be judged has None. When the judge says `take` and
+    the reader leaves that to the station (`may_take`), the reader is told to stop and the settled frame is the one.
+    Raises as `take`.
+    """
+    judge = LiveJudge(
+        assess, rules.quality_threshold, fingers=len(step.fingers), still=step.kind is not CaptureKind.ROLL
+    )
+    chosen: list[Frame] = []
+
+    def seen(frame: Frame) -> None:
+        verdict = _judged(judge, frame)
+        settled = verdict is not None and verdict.state is LiveState.TAKE
+        if settled and rules.auto_capture and may_take(frame):
+            chosen.append(frame)
+        show(frame, verdict)
+
+    try:
+        return take(reader, step, rules, seen, lambda: bool(chosen) or cancelled())
+    except CaptureRetry:
+        if chosen and not cancelled():
+            return replace(chosen[0], final=True)
+        raise
+
+
+def may_take(frame: Frame) -> bool:
+    """May the station make this preview frame the impression? Only at the reader's full resolution, and never in
+    place of a certified reader: what was certified includes its own way of choosing the frame."""
+    return frame.ppi == frame.reader.ppi and frame.reader.certification == "none"
+
+
+def _judged(judge: LiveJudge, frame: Frame) -> LiveVerdict | None:
+    try:
+        return judge.see(frame.pixels, frame.ppi, frame.monotonic)
+    except Exception:  # a preview is only advice: the capture must go on
+        return None
+
+
 def examine(
     frame: Frame,
     step: Step,
@@ -156,8 +209,11 @@ def examine(
         finding = _finding(tools.wrong_finger(template, fingers_of(step.fgp)[0], taken))
     else:
         report, segments, plan_cause, finding = _examine_slap(frame, step, template, taken, tools)
+    result = _verdict(report.score, rules.quality_threshold, plan_cause, finding)
+    if result == "accepted":
+        report = nfiq2.note(report, _nfiq2(frame, step, segments, tools))
     return CaptureOutcome(
-        result=_verdict(report.score, rules.quality_threshold, plan_cause, finding),
+        result=result,
         impression=Impression(frame, step.fgp, step.imp, officer, number),
         template=template,
         report=report,
@@ -165,6 +221,13 @@ def examine(
         finding=None if plan_cause else finding,
         segments=segments,
     )
+
+
+def _nfiq2(frame: Frame, step: Step, segments: Sequence[Segment], tools: Instruments) -> dict[int, int]:
+    """NFIQ 2 of each finger of an accepted impression; it takes about 100 ms a finger."""
+    if not segments:
+        return {int(step.fgp): tools.nfiq2(frame.pixels, frame.ppi)}
+    return {int(one.fgp): tools.nfiq2(_cut_out(frame, one.box)[0], frame.ppi) for one in segments}
 
 
 def _extract(frame: Frame, tools: Instruments) -> MinutiaTemplate:
@@ -193,7 +256,7 @@ def _examine_slap(
     boxes = tools.segment_slap(frame.pixels, frame.ppi, len(step.fingers))
     cause = _count_cause(len(boxes), len(step.fingers))
     if cause is not None:
-        return tools.assess(frame.pixels, frame.ppi), (), cause, None
+        return _without(tools.assess(frame.pixels, frame.ppi), "several_fingers"), (), cause, None
     reports = [_assess_box(frame, box.box, tools) for box in boxes]
     worst = min(reports, key=lambda report: report.score)
     segments, findings = [], []
@@ -210,6 +273,10 @@ def left_to_right(step: Step) -> tuple[FGP, ...]:
     return step.fingers[::-1] if step.fgp == FGP.PLAIN_LEFT_FOUR else step.fingers
 
 
+def _without(report: QualityReport, code: str) -> QualityReport:
+    return replace(report, causes=tuple(cause for cause in report.causes if cause.code != code))
+
+
 def _count_cause(seen: int, wanted: int) -> QualityCause | None:
     if seen == wanted:
         return None
@@ -224,15 +291,21 @@ def _count_cause(seen: int, wanted: int) -> QualityCause | None:
 
 def _assess_box(frame: Frame, box: tuple[int, int, int, int], tools: Instruments) -> QualityReport:
     """The report of one finger of a slap, its boxes in pixels of the whole frame."""
-    height, width = frame.pixels.shape
-    left, top = max(0, box[0] - SLAP_MARGIN), max(0, box[1] - SLAP_MARGIN)
-    right, bottom = min(width, box[0] + box[2] + SLAP_MARGIN), min(height, box[1] + box[3] + SLAP_MARGIN)
-    report = tools.assess(np.ascontiguousarray(frame.pixels[top:bottom, left:right]), frame.ppi)
+    pixels, left, top = _cut_out(frame, box)
+    report = tools.assess(pixels, frame.ppi)
     moved = tuple(
         replace(cause, box=(cause.box[0] + left, cause.box[1] + top, *cause.box[2:])) if cause.box else cause
         for cause in report.causes
     )
     return replace(report, causes=moved)
+
+
+def _cut_out(frame: Frame, box: tuple[int, int, int, int]) -> tuple[Gray, int, int]:
+    """The pixels of a finger box with its margin, and where they begin."""
+    height, width = frame.pixels.shape
+    left, top = max(0, box[0] - SLAP_MARGIN), max(0, box[1] - SLAP_MARGIN)
+    right, bottom = min(width, box[0] + box[2] + SLAP_MARGIN), min(height, box[1] + box[3] + SLAP_MARGIN)
+    return np.ascontiguousarray(frame.pixels[top:bottom, left:right]), left, top
 
 
 def cut(template: MinutiaTemplate, box: tuple[int, int, int, int]) -> MinutiaTemplate:

@@ -17,6 +17,7 @@ from station.booking import Booking
 from station.errors import BookingError
 from station.friction_ridge import FGP
 from station.imaging.draw import stamp
+from station.imaging.quality import nfiq2
 from station.kiosk import review_pages
 from station.kiosk.counter import counter_of, fgp_of, in_thread, json_body, marks_of, session_of, text_of
 from station.kiosk.guard import is_typed, problem, status_of, unexpected
@@ -110,7 +111,9 @@ async def capture(request: Request) -> Response:
     attempt = await in_thread(
         desk.capture, request.path_params["id"], fgp_of(body.get("fgp")), session.officer
     )
-    return JSONResponse(verdict_view(attempt))
+    taken = await in_thread(desk.store.taken, request.path_params["id"], attempt.fgp, attempt.number)
+    scores = {str(fgp): score for fgp, score in nfiq2.noted(taken.report).items()}
+    return JSONResponse({**verdict_view(attempt), "nfiq2": scores})
 
 
 async def cancel_capture(request: Request) -> Response:

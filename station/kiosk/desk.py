@@ -23,6 +23,7 @@ from station.booking_store import BookingStore, Taken
 from station.capture import CaptureRules, Instruments, Templates
 from station.errors import BookingError
 from station.friction_ridge import AMP, FGP, MinutiaTemplate
+from station.imaging.quality import LiveVerdict
 from station.kiosk.live import LiveView
 from station.kiosk.room import CaptureRoom, Phase, Run
 from station.kiosk.set_desk import SetCheck
@@ -277,14 +278,19 @@ class Desk:
         return list({one.impression.frame.reader.id: one.impression.frame.reader for one in taken}.values())
 
     def _take(self, run: Run, step: booking_plan.Step) -> Frame:
-        def preview(frame: Frame) -> None:
+        def show(frame: Frame, verdict: LiveVerdict | None) -> None:
             run.phase = Phase.CAPTURE
-            self.live.show(run.phase, run.booking_id, int(run.fgp), frame)
+            self.live.show(run.phase, run.booking_id, int(run.fgp), frame, verdict)
 
         self.room.enter(run, Phase.AWAIT_FINGER)
         try:
-            return capture.take(
-                self._reader, step, self.rules.capture, preview, lambda: self.room.cancelled(run)
+            return capture.watch(
+                self._reader,
+                step,
+                self.rules.capture,
+                self.tools.assess_preview,
+                show,
+                lambda: self.room.cancelled(run),
             )
         except DriverError as error:
             if not isinstance(error, CaptureRetry):

@@ -2,8 +2,8 @@
 
 Newest frame wins: a slow page skips frames and never delays the reader. One message is in flight at a time; the
 next goes out after the page has acknowledged it. A message is a 4-byte big-endian length, that many bytes of JSON
-(state, fgp, sequence, score, hint), and a JPEG (quality 70), which is absent when there is no frame. The final
-image never travels this way.
+(state, fgp, sequence, score, hint, causes, contact, steady, needed), and a JPEG (quality 70) with the places of the
+causes drawn in, which is absent when there is no frame. The final image never travels this way.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from drivers.reader import Frame
 from station.friction_ridge import QualityReport
+from station.imaging.quality import LiveVerdict, where
 
 JPEG_QUALITY = 70
 MAX_SIDE = 800
@@ -43,6 +44,7 @@ class View:
     booking_id: str = ""
     fgp: int = 0
     frame: Frame | None = None
+    verdict: LiveVerdict | None = None
 
 
 class LiveView:
@@ -58,10 +60,17 @@ class LiveView:
         """The newest view."""
         return self._view
 
-    def show(self, state: str, booking_id: str, fgp: int, frame: Frame | None = None) -> None:
-        """Replace the view and ring every bell."""
+    def show(
+        self,
+        state: str,
+        booking_id: str,
+        fgp: int,
+        frame: Frame | None = None,
+        verdict: LiveVerdict | None = None,
+    ) -> None:
+        """Replace the view and ring every bell. verdict: what the judge said of the frame, where it was asked."""
         with self._lock:
-            self._view = View(self._view.version + 1, state, booking_id, fgp, frame)
+            self._view = View(self._view.version + 1, state, booking_id, fgp, frame, verdict)
             bells = list(self._bells)
         for loop, bell in bells:
             if not loop.is_closed():
@@ -98,11 +107,16 @@ def encode(view: View, assess: Assess, threshold: int) -> bytes:
         "threshold": threshold,
         "score": None,
         "hint": "",
+        "causes": [],
+        "contact": "",
+        "steady": 0,
+        "needed": 0,
     }
     picture = b""
     if view.frame is not None:
-        head |= {"sequence": view.frame.sequence, **_judge(view.frame, assess)}
-        picture = jpeg(view.frame.pixels)
+        report = view.verdict.report if view.verdict else _report(view.frame, assess)
+        head |= {"sequence": view.frame.sequence, **_said(report, view.verdict)}
+        picture = jpeg(_drawn(view.frame, report) if view.verdict and report else view.frame.pixels)
     text = json.dumps(head).encode()
     return struct.pack(">I", len(text)) + text + picture
 
@@ -114,12 +128,33 @@ def jpeg(pixels: NDArray[np.uint8], max_side: int = MAX_SIDE) -> bytes:
     return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
-def _judge(frame: Frame, assess: Assess) -> dict[str, Any]:
+def _report(frame: Frame, assess: Assess) -> QualityReport | None:
+    """What a frame that was not judged on its way looks like."""
     try:
-        report = assess(frame.pixels, frame.ppi)
+        return assess(frame.pixels, frame.ppi)
     except Exception:  # a preview is only advice: the picture must go on
+        return None
+
+
+def _said(report: QualityReport | None, verdict: LiveVerdict | None) -> dict[str, Any]:
+    if report is None:
         return {}
-    return {"score": report.score, "hint": report.causes[0].advice if report.causes else ""}
+    said: dict[str, Any] = {
+        "score": report.score,
+        "hint": report.causes[0].advice if report.causes else "",
+        "causes": [{"code": cause.code, "severity": cause.severity} for cause in report.causes],
+    }
+    if verdict is not None:
+        said |= {"contact": str(verdict.state), "steady": verdict.steady, "needed": verdict.needed}
+    return said
+
+
+def _drawn(frame: Frame, report: QualityReport) -> NDArray[np.uint8]:
+    """The preview with its clear and spoiled places tinted; as it is when that cannot be done."""
+    try:
+        return where(frame.pixels, report, frame.ppi)
+    except Exception:  # a preview is only advice: the picture must go on
+        return frame.pixels
 
 
 async def serve(socket: WebSocket, live: LiveView, assess: Assess, threshold: int) -> None:

@@ -5,12 +5,14 @@ Modes: ready, running, retake, wrong_finger, error, complete.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from station.booking import Attempt, Booking
 from station.booking_plan import LABELS, Step
 from station.errors import BookingError
 from station.friction_ridge import FGP
+from station.imaging.quality import nfiq2
 from station.kiosk import hands
 from station.kiosk.desk import Desk
 from station.kiosk.guard import is_typed, problem, unexpected
@@ -55,7 +57,15 @@ def panel_view_after(desk: Desk, booking: Booking, wanted: FGP | None) -> dict[s
         mode = "wrong_finger" if attempt is not None and attempt.finding else "retake"
         return _panel(desk, booking, step, mode, run)
     view = panel_view(desk, booking, None)
-    return {**view, "accepted": {**verdict_view(attempt), "label": LABELS[attempt.fgp]}}
+    scores = nfiq2.noted(desk.store.taken(booking.id, attempt.fgp, attempt.number).report)
+    accepted = {**verdict_view(attempt), "label": LABELS[attempt.fgp], "nfiq2": nfiq2_words(scores)}
+    return {**view, "accepted": accepted}
+
+
+def nfiq2_words(scores: Mapping[int, int]) -> str:
+    """`NFIQ 2: 61`, a slap's fingers one after the other, or nothing where it was not computed."""
+    told = [str(score) if score <= 100 else "failed" for score in scores.values()]
+    return f"NFIQ 2: {', '.join(told)}" if told else ""
 
 
 def _newest(desk: Desk, booking: Booking) -> tuple[Run | None, Booking]:

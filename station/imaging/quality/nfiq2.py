@@ -8,7 +8,8 @@ says less. About 100 ms, so never for a preview.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from station.friction_ridge import QualityReport
 from station.imaging import check
 from station.imaging.normalise import resample
 
@@ -27,6 +29,10 @@ FAILED: Final = 255
 """ISO/IEC 29794: the algorithm gave up on the image."""
 NOT_ATTEMPTED: Final = 254
 """ISO/IEC 29794: no attempt was made; here: the library is not installed."""
+
+
+PREFIX: Final = "nfiq2."
+"""of the measures that hold NFIQ 2, followed by the finger position."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,21 @@ def score(gray: NDArray[np.uint8], ppi: int) -> int:
     except Exception:  # it raises kinds of its own on hopeless images; a score must not end a booking
         return FAILED
     return found if 0 <= found <= 100 else FAILED
+
+
+def noted(report: QualityReport) -> dict[int, int]:
+    """NFIQ 2 by finger position, as `note` wrote it into a report: 0 to 100 or FAILED."""
+    return {
+        int(name.removeprefix(PREFIX)): int(value)
+        for name, value in report.measures.items()
+        if name.startswith(PREFIX)
+    }
+
+
+def note(report: QualityReport, scores: Mapping[int, int]) -> QualityReport:
+    """The report with NFIQ 2 scores by finger position beside its own score; what was not attempted is left out."""
+    kept = {f"{PREFIX}{int(fgp)}": float(one) for fgp, one in scores.items() if one != NOT_ATTEMPTED}
+    return replace(report, measures={**report.measures, **kept})
 
 
 @cache

@@ -46,26 +46,35 @@ def where(gray: NDArray[np.uint8], report: QualityReport, ppi: int = 500) -> Pic
 def _tint(picture: Picture, gray: NDArray[np.uint8], ppi: int, codes: set[str]) -> None:
     _, places = measures.measure(glance(gray, ppi))
     height, width = gray.shape
-    down, right = np.ogrid[:height, :width]
-    stripes, crosses = (right + down) % PITCH < 2, (right - down) % PITCH < 2
-    everywhere = np.zeros((height, width), np.bool_)
     spoiled = places.solid.copy()
     for code, name in SPOILERS.items():
         if code in codes:
             spoiled |= getattr(places, name)
+    stripes, crosses = _patterns(height, width)
     for cells, colour, pattern in (
-        (places.contact & ~places.unclear & ~spoiled, CLEAR, everywhere),
+        (places.contact & ~places.unclear & ~spoiled, CLEAR, None),
         (places.unclear & ~spoiled, UNCLEAR, stripes),
         (spoiled, SPOILED, stripes | crosses),
     ):
-        inside = cv2.resize(cells.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+        if not cells.any():
+            continue
+        grown = cv2.resize(cells.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        inside = np.asarray(grown, dtype=np.uint8)
         _blend(picture, inside, colour, TINT)
-        _blend(picture, inside & pattern, colour, MARK)
+        if pattern is not None:
+            _blend(picture, np.asarray(inside & pattern, dtype=np.uint8), colour, MARK)
 
 
-def _blend(picture: Picture, inside: NDArray[np.bool_], colour: Colour, share: float) -> None:
-    mixed = picture[inside] * (1.0 - share) + np.asarray(colour, dtype=np.float64) * share
-    picture[inside] = mixed.astype(np.uint8)
+def _patterns(height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Stripes one way and the other, 1 on a stripe."""
+    down, right = np.ogrid[:height, :width]
+    return ((right + down) % PITCH < 2).astype(np.uint8), ((right - down) % PITCH < 2).astype(np.uint8)
+
+
+def _blend(picture: Picture, inside: NDArray[np.uint8], colour: Colour, share: float) -> None:
+    flat = np.full_like(picture, colour)
+    mixed = cv2.addWeighted(picture, 1.0 - share, flat, share, 0.0)
+    cv2.copyTo(mixed, inside, picture)
 
 
 def _frame(picture: Picture, one: QualityCause) -> None:

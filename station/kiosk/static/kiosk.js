@@ -99,11 +99,18 @@ function showHead(head) {
   const running = document.querySelector("#panel.running");
   if (running && head.state === "await_finger") clearCanvas();
   const hint = document.getElementById("hint");
-  if (hint && head.state === "capture") {
-    hint.textContent = head.score >= head.threshold ? "Good: keep going" : head.hint || "Keep the finger still";
-  }
+  if (hint && head.state === "capture") hint.textContent = advice(head);
   meter(head.score, head.threshold);
   if (running && (head.state === "done" || head.state === "failed")) document.body.dispatchEvent(new Event("captured"));
+}
+
+// What to do now: hold still while it counts, else the worst trouble, else go on.
+function advice(head) {
+  if (head.contact === "hold" && head.needed && head.hint === "") return `Hold still: ${head.steady} of ${head.needed}`;
+  if (head.contact === "take" || head.contact === "taken") return "Good: lift the finger when the reader says so";
+  if (head.contact === "empty") return head.hint || "Place the finger on the glass";
+  if (head.score >= head.threshold && !head.causes.some((one) => one.severity >= 0.5)) return "Good: keep still";
+  return head.hint || "Keep the finger still";
 }
 
 function clearCanvas() {

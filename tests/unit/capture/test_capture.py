@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from drivers.errors import CaptureRetry
 from drivers.reader import CaptureKind
 from station import booking_plan
-from station.capture import CaptureRules, cut, digest_of, examine, left_to_right, take
+from station.capture import CaptureRules, cut, digest_of, examine, left_to_right, take, watch
 from station.errors import ImageError
-from station.friction_ridge import AMP, FGP, IMP
+from station.friction_ridge import AMP, FGP, IMP, QualityCause, QualityReport
+from station.imaging.quality import nfiq2
 from tests.unit.kiosk.fakes import FakeReader, coded, fake_tools, template_of
 
 
@@ -173,3 +174,167 @@ def test_the_digest_depends_on_pixels_and_size_only():
     assert digest_of(frame) == digest_of(replace(frame, sequence=99, monotonic=5.0))
     turned = replace(frame, pixels=frame.pixels.reshape(80, 60).copy())
     assert digest_of(turned) != digest_of(frame)
+
+
+# The live judge between reader and officer -------------------------------------------------------------------------
+
+
+class PreviewReader(FakeReader):
+    """Shows the given frames, then waits to be stopped, or delivers `final`."""
+
+    def __init__(self, frames, final=None, info=None):
+        super().__init__(*([info] if info else []))
+        self.frames, self.final, self.stopped = frames, final, False
+
+    def capture(self, request, preview=None, cancelled=None):
+        for frame in self.frames:
+            preview(frame)
+            if cancelled():
+                self.stopped = True
+                raise CaptureRetry("capture.cancelled", "stopped", "again")
+        if self.final is not None:
+            return self.final
+        raise CaptureRetry("capture.no_finger", "nobody", "again")
+
+
+def ridged(sequence, *, ppi=500, certification="none"):
+    """A preview frame with ridges on it, the same each time, 0.1 s apart."""
+    base = coded([2], 80, final=False, salt=sequence)
+    y, x = np.mgrid[:240, :240]
+    pixels = (128 + 100 * np.cos(2 * np.pi * (x + 0.2 * y) / 9)).astype(np.uint8)
+    info = replace(base.reader, certification=certification)
+    return replace(base, pixels=pixels, ppi=ppi, monotonic=0.1 * sequence, reader=info, sequence=sequence)
+
+
+def good(_pixels, _ppi):
+    return QualityReport(80, "fake-1")
+
+
+def watched(reader, *, fgp=FGP.PLAIN_RIGHT_THUMB, rules=None, assess=good, cancelled=lambda: False):
+    shown = []
+    frame = watch(
+        reader,
+        step(fgp),
+        rules or CaptureRules(40),
+        assess,
+        lambda seen, verdict: shown.append(verdict),
+        cancelled,
+    )
+    return frame, shown
+
+
+def test_a_settled_frame_of_full_resolution_is_taken_by_the_station_itself():
+    reader = PreviewReader([ridged(n) for n in range(20)])
+    frame, shown = watched(reader)
+    assert reader.stopped
+    assert frame.final
+    assert [str(verdict.state) for verdict in shown] == ["adjust", "hold", "hold", "hold", "hold", "take"]
+    assert frame.sequence == 5
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [ridged(n, ppi=250) for n in range(9)],
+        [ridged(n, certification="AppF") for n in range(9)],
+    ],
+    ids=["half resolution", "certified reader"],
+)
+def test_a_reader_that_must_choose_for_itself_is_left_to_it(frames):
+    final = coded([1])
+    frame, shown = watched(PreviewReader(frames, final))
+    assert frame is final
+    assert "take" in {str(verdict.state) for verdict in shown}
+
+
+def test_a_roll_is_never_cut_short_by_the_judge():
+    final = coded([2])
+    frame, shown = watched(PreviewReader([ridged(n) for n in range(12)], final), fgp=FGP(2))
+    assert frame is final
+    assert "take" not in {str(verdict.state) for verdict in shown}
+
+
+def test_auto_capture_can_be_switched_off():
+    final = coded([1])
+    frame, _ = watched(
+        PreviewReader([ridged(n) for n in range(12)], final), rules=CaptureRules(40, auto_capture=False)
+    )
+    assert frame is final
+
+
+def test_an_officer_who_stops_the_capture_is_obeyed_though_a_frame_was_chosen():
+    stop = []
+    frames = [ridged(n) for n in range(20)]
+
+    def show(frame, verdict):
+        if str(verdict.state) == "take":
+            stop.append(True)
+
+    with pytest.raises(CaptureRetry, match="stopped"):
+        watch(
+            PreviewReader(frames),
+            step(FGP.PLAIN_RIGHT_THUMB),
+            CaptureRules(40),
+            good,
+            show,
+            lambda: bool(stop),
+        )
+
+
+def test_a_retry_of_the_reader_without_a_chosen_frame_passes_through():
+    with pytest.raises(CaptureRetry, match="nobody"):
+        watched(PreviewReader([ridged(1)]))
+
+
+def test_a_judge_that_breaks_does_not_end_the_capture():
+    def broken(_pixels, _ppi):
+        raise ZeroDivisionError
+
+    final = coded([1])
+    frame, shown = watched(PreviewReader([ridged(n) for n in range(3)], final), assess=broken)
+    assert frame is final
+    assert shown == [None, None, None]
+
+
+# NFIQ 2 ------------------------------------------------------------------------------------------------------------
+
+
+def with_nfiq2(scores):
+    asked = []
+
+    def score(pixels, ppi):
+        asked.append((pixels.shape, ppi))
+        return scores.pop(0)
+
+    return replace(fake_tools(), nfiq2=score), asked
+
+
+def test_an_accepted_impression_carries_its_nfiq2_beside_our_score():
+    tools, asked = with_nfiq2([61])
+    outcome = judged(coded([2], 70), FGP(2), tools=tools)
+    assert (outcome.report.score, outcome.report.algorithm) == (70, "fake-1")
+    assert nfiq2.noted(outcome.report) == {2: 61}
+    assert asked == [((60, 80), 500)]
+
+
+def test_a_slap_has_an_nfiq2_for_each_finger_and_a_failure_is_kept():
+    tools, _ = with_nfiq2([50, 255, 48, 47])
+    outcome = judged(coded([2, 3, 4, 5]), FGP.PLAIN_RIGHT_FOUR, rolls(2, 3, 4, 5), tools=tools)
+    assert nfiq2.noted(outcome.report) == {2: 50, 3: 255, 4: 48, 5: 47}
+
+
+def test_nfiq2_is_not_computed_for_what_is_not_accepted():
+    tools, asked = with_nfiq2([1])
+    judged(coded([2], 10), FGP(2), tools=tools)
+    assert asked == []
+
+
+def test_without_the_library_nothing_is_noted():
+    assert nfiq2.noted(judged(coded([2], 70), FGP(2)).report) == {}
+
+
+def test_a_slap_that_cannot_be_counted_is_not_blamed_for_having_several_fingers():
+    several = QualityCause("several_fingers", 1.0, "one only")
+    tools = replace(fake_tools(), assess=lambda p, ppi: QualityReport(50, "x", (several,)))
+    outcome = judged(coded([2, 3]), FGP.PLAIN_RIGHT_FOUR, tools=tools)
+    assert [cause.code for cause in outcome.causes] == ["slap_count"]

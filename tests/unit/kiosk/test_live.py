@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from station.friction_ridge import QualityReport
+from station.friction_ridge import QualityCause, QualityReport
+from station.imaging.quality import LiveState, LiveVerdict
 from station.kiosk import live
 from station.kiosk.live import LiveView, View, encode, jpeg
-from tests.unit.kiosk.fakes import coded, fake_tools
+from tests.unit.kiosk.fakes import SUBJECT, coded, fake_tools
 
 LIVE = "ws://127.0.0.1:8080/live"
 
@@ -102,3 +103,52 @@ def test_a_foreign_page_sees_no_preview(client):
     ):
         socket.receive_bytes()
     assert caught.value.code == 1008
+
+
+def verdict(state, score, *causes, steady=0):
+    return LiveVerdict(QualityReport(score, "x", causes), state, steady, 5, 0.1)
+
+
+def test_a_judged_frame_says_how_long_it_has_been_steady():
+    view = View(1, "capture", "b", 1, coded([1]), verdict(LiveState.HOLD, 71, steady=3))
+    head, _ = split(encode(view, assess, 40))
+    assert (head["contact"], head["steady"], head["needed"], head["score"]) == ("hold", 3, 5, 71)
+
+
+def test_a_judged_frame_shows_its_worst_cause_and_where_it_is():
+    wet = QualityCause("too_wet", 0.9, "dry it", (5, 5, 40, 30))
+    frame = coded([1])
+    marked = View(1, "capture", "b", 1, frame, verdict(LiveState.ADJUST, 20, wet))
+    head, picture = split(encode(marked, assess, 40))
+    assert head["hint"] == "dry it"
+    assert head["causes"] == [{"code": "too_wet", "severity": 0.9}]
+    seen = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR).astype(int)
+    assert (np.ptp(seen, axis=2) > 60).any()
+
+
+def test_a_picture_that_cannot_be_drawn_on_is_shown_as_it_is(monkeypatch):
+    def broken(*_):
+        raise ValueError
+
+    monkeypatch.setattr(live, "where", broken)
+    view = View(1, "capture", "b", 1, coded([1]), verdict(LiveState.ADJUST, 20))
+    head, picture = split(encode(view, assess, 40))
+    assert head["score"] == 20
+    assert picture[:2] == b"\xff\xd8"
+
+
+def test_the_page_hears_what_the_judge_said_during_a_capture(station, client):
+    booking = client.post("/api/v1/bookings", json={"subject": SUBJECT}).json()["id"]
+    station.desk.live.show("idle", "", 0)
+    seen = []
+    show = station.desk.live.show
+
+    def spy(*arguments):
+        seen.append(arguments)
+        show(*arguments)
+
+    station.desk.live.show = spy
+    client.post(f"/api/v1/bookings/{booking}/captures", json={"fgp": 1})
+    judged = [one for one in seen if len(one) == 5]
+    assert judged[0][0] == "capture"
+    assert judged[0][4].report.score == 50
