@@ -93,8 +93,11 @@ def check_images(txn: Transaction, decoders: Decoders) -> Iterator[Finding]:
             yield from _check_presence(record, image)
 
 
-def check_set(txn: Transaction) -> Iterator[Finding]:
-    """The images together, and with 2.084 AMP: duplicates, missing fingers, marks that contradict prints."""
+def check_set(txn: Transaction, whole: bool = True) -> Iterator[Finding]:
+    """The images together, and with 2.084 AMP: duplicates, missing fingers, marks that contradict prints.
+
+    whole: all ten fingers are wanted; a rapid search takes a few.
+    """
     images = images_of(txn)
     counts = Counter(image.fgp for image in images if image.fgp is not None)
     for image in images:
@@ -106,7 +109,8 @@ def check_set(txn: Transaction) -> Iterator[Finding]:
     if counts[15] and (counts[11] or counts[12]):
         last = next(image for image in images if image.fgp == 15)
         yield last.finding("image.thumbs_twice", "fgp", "plain thumbs are given both together and one by one")
-    yield from _check_missing(images, _marked(txn))
+    if whole:
+        yield from _check_missing(images, _marked(txn))
 
 
 def _has_rolls(images: Sequence[Image]) -> bool:

@@ -26,6 +26,7 @@ def check_subject(record: TaggedRecord, submitted: dt.date | None, position: int
 
     for number, mnemonic, limit in (
         (22, "DOB", dt.timedelta(0)),
+        (38, "DPR", _ONE_DAY),
         (45, "DOA", _ONE_DAY),
         (54, "SSD", _ONE_DAY),
     ):

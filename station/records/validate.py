@@ -51,7 +51,7 @@ def validate(
     findings += _check_tables(txn, kind)
     findings += check_images(txn, decoders or {})
     if kind is not None and not kind.RESPONSE:
-        findings += check_set(txn)
+        findings += check_set(txn, whole=kind.PRINTS[0] < 2)
     return locate(txn, findings)
 
 
@@ -125,8 +125,12 @@ def _check_counts(txn: Transaction, kind: tot.TransactionType) -> Iterator[Findi
                 f"{counts[record_type]} records of type {record_type}; {low} to {high} belong in a {kind.TOT}"
             )
             yield Finding("set.record_count", "1.003", message)
-    if not kind.RESPONSE and not counts[4] and not counts[14]:
+    prints, (fewest, most) = counts[4] + counts[14], kind.PRINTS
+    if not kind.RESPONSE and not prints:
         yield Finding("set.no_prints", "1.003", "there is no fingerprint record (Type-4 or Type-14)")
+    elif not fewest <= prints <= most:
+        message = f"{prints} fingerprint records; a {kind.TOT} has {fewest} to {most}"
+        yield Finding("set.prints", "1.003", message)
     if counts[4] and counts[14]:
         message = "Type-4 and Type-14 records are mixed"
         yield Finding("set.mixed_prints", "1.003", message, Severity.WARNING)
@@ -146,6 +150,16 @@ def _check_tables(txn: Transaction, kind: tot.TransactionType | None) -> Iterato
             yield from check_record(record, kind.TYPE_2, position)
             if not kind.RESPONSE:
                 yield from check_subject(record, submitted, position)
+                yield from _check_reason(record, kind, position)
+
+
+def _check_reason(record: TaggedRecord, kind: tot.TransactionType, position: int) -> Iterator[Finding]:
+    """2.037 RFP must hold one of the type's own reasons, where it names them (EBTS 9.1, MAP)."""
+    reasons: tuple[str, ...] = getattr(kind, "REASONS", ())
+    given = (record.text(37) or "").upper()
+    if reasons and given and not any(reason in given for reason in reasons):
+        message = f"RFP of a {kind.TOT} must say {' or '.join(reasons)}"
+        yield Finding("field.reason", "2.037", message, record=position)
 
 
 def _check_capture_date(record: TaggedRecord, submitted: dt.date | None, position: int) -> Iterator[Finding]:

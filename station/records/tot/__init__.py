@@ -15,12 +15,14 @@ from station.records.transaction import Transaction
 
 class TransactionType(Protocol):
     """What every file here has: TOT is field 1.004; TYPE_2 its Type-2 table; RECORDS how many records of each type
-    besides the Type-1; RESPONSE true when a bureau sends it; `example` a synthetic, valid one."""
+    besides the Type-1; PRINTS how many fingerprint records, Type-4 and Type-14 together; RESPONSE true when a bureau
+    sends it; `example` a synthetic, valid one."""
 
     TOT: str
     TYPE_2: Table
     RECORDS: Mapping[int, tuple[int, int]]
     RESPONSE: bool
+    PRINTS: tuple[int, int]
 
     def example(self, header: Header, images: Sequence[Any]) -> Transaction: ...
 

@@ -17,6 +17,7 @@ from station.records.transaction import Transaction
 TOT = "CPDR"
 TYPE_2 = type_2_table(TOT)
 RESPONSE = False
+PRINTS = (1, 46)
 RECORDS = {2: (1, 1), 4: (0, 14), 14: (0, 46), 10: (0, 25), 15: (0, 10)}
 
 

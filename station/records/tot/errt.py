@@ -18,6 +18,7 @@ TOT = "ERRT"
 TYPE_2 = type_2_table(TOT)
 RECORDS = {2: (1, 1)}
 RESPONSE = True
+PRINTS = (0, 28)
 MAX_MESSAGES, MAX_CHARACTERS = 11, 300
 
 

@@ -16,7 +16,10 @@ from station.records.transaction import Transaction
 
 TOT = "MAP"
 TYPE_2 = type_2_table(TOT)
+REASONS = ("CRIMINAL JUSTICE EMPLOYMENT", "LAW ENFORCEMENT")
+"""2.037 must say one of these, or the submission is rejected (EBTS 9.1)."""
 RESPONSE = False
+PRINTS = (1, 46)
 RECORDS = submission.RECORDS
 
 

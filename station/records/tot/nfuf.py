@@ -17,6 +17,7 @@ from station.records.transaction import Transaction
 TOT = "NFUF"
 TYPE_2 = type_2_table(TOT)
 RESPONSE = False
+PRINTS = (1, 46)
 RECORDS = submission.RECORDS
 
 

@@ -17,6 +17,7 @@ TOT = "RBN"
 TYPE_2 = type_2_table(TOT)
 RECORDS = {2: (1, 1)}
 RESPONSE = True
+PRINTS = (0, 28)
 
 
 def build(header: Header, values: Mapping[str, Any]) -> Transaction:

@@ -17,6 +17,7 @@ from station.records.transaction import Transaction
 TOT = "RPIS"
 TYPE_2 = type_2_table(TOT)
 RESPONSE = False
+PRINTS = (2, 10)
 RECORDS = {2: (1, 1), 4: (0, 10), 14: (0, 14)}
 
 
@@ -32,5 +33,5 @@ def build(
 
 
 def example(header: Header, images: Sequence[TenprintImage], form: submission.Form = "14") -> Transaction:
-    """A synthetic, valid RPIS around the given images."""
-    return build(header, submission.example_subject(header, TYPE_2), images, form=form)
+    """A synthetic, valid RPIS around the first ten of the given images."""
+    return build(header, submission.example_subject(header, TYPE_2), images[: PRINTS[1]], form=form)

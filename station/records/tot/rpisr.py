@@ -17,6 +17,7 @@ TOT = "RPISR"
 TYPE_2 = type_2_table(TOT)
 RECORDS = {2: (1, 2), 10: (0, 2)}
 RESPONSE = True
+PRINTS = (0, 28)
 
 
 def build(header: Header, values: Mapping[str, Any]) -> Transaction:

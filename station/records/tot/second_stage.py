@@ -21,6 +21,7 @@ TOT = "SIMTEXT"
 TYPE_2 = type_2_table(TOT)
 RECORDS = {2: (1, 1)}
 RESPONSE = True
+PRINTS = (0, 28)
 
 
 def build(header: Header, lines: Sequence[str], **values: Any) -> Transaction:

@@ -18,6 +18,7 @@ TOT = "SRE"
 TYPE_2 = type_2_table(TOT)
 RECORDS = {2: (1, 1), 10: (0, 1)}
 RESPONSE = True
+PRINTS = (0, 28)
 
 
 def build(header: Header, values: Mapping[str, Any]) -> Transaction:

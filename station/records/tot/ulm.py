@@ -17,6 +17,7 @@ TOT = "ULM"
 TYPE_2 = type_2_table(TOT)
 RECORDS = {2: (1, 1), 4: (0, 14), 7: (0, 10), 9: (0, 10), 13: (0, 10), 14: (0, 14), 15: (0, 10)}
 RESPONSE = True
+PRINTS = (0, 28)
 
 
 def build(header: Header, values: Mapping[str, Any]) -> Transaction:

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.records import prints
+from station.records import prints, submission
 from station.records.decode import decode
 from station.records.encode import complete, encode
 from station.records.findings import Severity, errors
 from station.records.header import transaction
-from station.records.tot import car, errt, sre
+from station.records.tot import car, errt, rpis, sre
+from station.records.tot import map as map_tot
 from station.records.transaction import (
     Field,
     TaggedRecord,
@@ -221,6 +222,67 @@ PLANTED: dict[str, tuple[Callable[[], Transaction], str, str]] = {
         lambda: car.build(HEADER, SUBJECT, [image(1, width=801), *tenprint(1)]),
         "image.too_large",
         "14.006",
+    ),
+    "a plain print among the rolls": (lambda: rolled(text(3, "0")), "image.plain_roll", "14.003"),
+    "captured in two days": (lambda: rolled(text(5, "20261125")), "date.after_submission", "14.005"),
+    "a box of the same finger twice": (
+        lambda: slap(repeated(21, [["2", "1", "9", "1", "90"]] * 2)),
+        "image.finger_repeated",
+        "14.021",
+    ),
+    "NFIQ 1 of 7": (lambda: rolled(group(22, ["1", "7"])), "image.quality", "14.022"),
+    "a segmentation score of 180": (
+        lambda: slap(group(23, ["2", "180", "0101", "57"])),
+        "image.quality",
+        "14.023",
+    ),
+    "a quality of 101": (lambda: rolled(group(24, ["1", "101", "0101", "57"])), "image.quality", "14.024"),
+    "NFIQ 2 of no release": (
+        lambda: rolled(group(24, ["1", "50", "0101", "99"])),
+        "image.quality_product",
+        "14.024",
+    ),
+    "a quality of another finger": (
+        lambda: rolled(group(24, ["9", "50", "0101", "57"])),
+        "image.segment_finger",
+        "14.024",
+    ),
+    "an outline of two corners": (
+        lambda: slap(group(25, ["2", "2", "1", "1", "5", "5"])),
+        "image.outline",
+        "14.025",
+    ),
+    "an outline with a corner missing": (
+        lambda: slap(group(25, ["2", "3", "1", "1", "5", "5"])),
+        "image.outline",
+        "14.025",
+    ),
+    "an outline outside the image": (
+        lambda: slap(group(25, ["2", "3", "1", "1", "5", "5", "9999", "9"])),
+        "image.outline",
+        "14.025",
+    ),
+    "Type-4 of an unknown compression": (lambda: legacy(cga=9), "field.code", "4.008"),
+    "Type-4 with ISR 2": (lambda: legacy(isr=2), "field.code", "4.005"),
+    "Type-4 with one position twice": (lambda: legacy(fgp=(13, 13)), "field.code", "4.004"),
+    "a rapid search with one print": (
+        lambda: rpis.build(HEADER, submission.example_subject(HEADER, rpis.TYPE_2), [image(1)]),
+        "set.prints",
+        "1.003",
+    ),
+    "a civil reason the type does not know": (
+        lambda: map_tot.build(
+            HEADER, submission.example_subject(HEADER, map_tot.TYPE_2) | {"RFP": "PET SHOW"}, tenprint()
+        ),
+        "field.reason",
+        "2.037",
+    ),
+    "printed in two days": (
+        lambda: map_tot.build(
+            HEADER, submission.example_subject(HEADER, map_tot.TYPE_2) | {"DPR": "20261125"}, tenprint()
+        ),
+        "date.after_submission",
+        "2.038",
     ),
     "SRE without finding": (
         lambda: _response(sre.build(_answer(), {"SRF": "N"}), 59),
