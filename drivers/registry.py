@@ -45,15 +45,16 @@ def drivers() -> tuple[str, ...]:
 
 
 def make_reader(driver: str, profile: str, address: str, options: Mapping[str, str], clock: Clock) -> Reader:
-    """The reader, not yet opened. profile "": the driver's first. Raises ReaderFault reader.unknown_driver,
-    reader.profile, reader.option; LinkError link.address."""
+    """The reader, not yet opened. profile "": that of the USB id, else the driver's first.
+
+    Raises ReaderFault reader.unknown_driver, reader.profile, reader.option; LinkError link.address."""
     if addresses.parse(address).scheme == "unix":
         return RemoteReader(Path(addresses.parse(address).path), clock)
     if driver not in drivers() or not _NAME.match(driver):
         raise ReaderFault(
             "reader.unknown_driver", f"no driver {driver!r}", f"Known drivers: {', '.join(drivers())}."
         )
-    chosen = _profile(driver, profile)
+    chosen = _profile(driver, profile, addresses.parse(address))
     module = importlib.import_module(f"drivers.models.{driver}")
     _refuse_unknown(options, frozenset(getattr(module, "OPTIONS", ())), driver)
     reader: Reader = module.make(chosen, address, options, clock)
@@ -85,9 +86,12 @@ def find(name: str) -> Candidate:
     return named[0]
 
 
-def _profile(driver: str, profile: str) -> Profile:
+def _profile(driver: str, profile: str, place: addresses.Address) -> Profile:
+    """The named one, else the one of that USB device, else the driver's first."""
+    ids = f"{place.vendor:04x}:{place.product:04x}"
     try:
         own = [one for one in all_profiles() if one.driver == driver]
+        own.sort(key=lambda one: ids not in one.match.usb)
         chosen = load(profile) if profile else own[0]
     except (ProfileError, IndexError) as error:
         advice = getattr(error, "advice", "Add one to firmware_profiles/.")

@@ -28,17 +28,21 @@ def rules(profiles: Iterable[Profile] | None = None) -> str:
     chosen = tuple(all_profiles() if profiles is None else profiles)
     real = sorted((p for p in chosen if not p.simulated), key=lambda p: p.id)
     lines = [HEADER]
+    done: set[str] = set()  # ids that several models share need one rule
     for profile in real:
-        lines += _usb_rules(profile)
+        lines += _usb_rules(profile, done)
     uarts = [profile for profile in real if profile.link.kind == "uart"]
     if uarts:
         lines += _uart_rules(uarts)
     return "\n".join(lines) + "\n"
 
 
-def _usb_rules(profile: Profile) -> list[str]:
+def _usb_rules(profile: Profile, done: set[str]) -> list[str]:
     lines = []
     for one in profile.match.usb:
+        if one in done:
+            continue
+        done.add(one)
         vendor, product = one.split(":")
         match = f'SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="{vendor}"'
         match += f', ATTR{{idProduct}}=="{product}"'

@@ -1,4 +1,4 @@
-"""Driver of the U.are.U 4000B and 4500: USB link and profile in, plain single-finger frames out.
+"""Driver of the U.are.U 4000, 4000B, 4500 and the Microsoft readers: USB link and profile in, plain frames out.
 
 Source: facts of libfprint 1.94.10 uru4000.c and a recording. The reader is driven by vendor requests that read and
 write registers, tells of fingers by interrupts, and sends a scrambled image block (drivers/wires/uru4000.py).
@@ -29,6 +29,7 @@ _INTERRUPT, _BULK, _INTERRUPT_BYTES = 0x81, 0x82, 64
 _POWER_ON, _FINGER_ON, _FINGER_OFF, _DEATH = 0x56AA, 0x0101, 0x0200, 0x0800
 _POLLS, _POLL_S = 100, 0.010
 _LOOK_S = 0.05
+_FEWEST_LINES = 280  # recordings have 289 and one that is repeated; less is a piece of an image
 
 
 def make(profile: Profile, address: str, options: Mapping[str, str], clock: Clock) -> Uru4500Reader:
@@ -87,6 +88,8 @@ class Uru4500Reader(BaseReader):
         raw = self._scan(check)
         try:
             lines = wire.decode(raw, self._exchange_key) if raw else None
+            if lines is not None and not _FEWEST_LINES <= len(lines) <= wire.MAX_LINES:
+                raise wire.ImageError(f"an image of {len(lines)} lines")
         except wire.ImageError as error:
             lines = None
             self._count_bad_image(str(error))
@@ -127,7 +130,11 @@ class Uru4500Reader(BaseReader):
         self._poll(lambda now: not now & _LOW_POWER, wake=status & 0x0F)
 
     def _poll(self, good: Callable[[int], bool], wake: int | None = None) -> int:
-        """Read the status, every 10 ms, until it is good; wake: written before each look."""
+        """Read the status, every 10 ms, until it is good; wake: written before each look.
+
+        A reader that asks for it gets the answer to its challenge in between. Raises ReaderFault reader.power, and
+        reader.auth when it was answered and still sleeps."""
+        asked = self.profile.auth.kind == "aes-ecb"
         for _ in range(_POLLS):
             if wake is not None:
                 self._write(_HWSTAT, wake)
@@ -135,11 +142,13 @@ class Uru4500Reader(BaseReader):
             if good(status):
                 return status
             self.clock.sleep(_POLL_S)
-            if wake is not None and self.profile.auth.kind == "aes-ecb":
+            if wake is not None and asked:
                 challenge = self._read(_CHALLENGE, 16)
                 self._write(
                     _RESPONSE, *wire.answer_challenge(challenge, bytes.fromhex(self.profile.auth.key))
                 )
+        if wake is not None and asked:
+            raise _fault("reader.auth", "the scanner does not accept our answers to its challenges")
         raise _fault("reader.power", "the scanner does not wake up")
 
     def _describe(self, info: bytes) -> ReaderInfo:
@@ -199,6 +208,7 @@ class Uru4500Reader(BaseReader):
 
 _ADVICE = {
     "reader.option": "Correct the options of this reader in the settings.",
+    "reader.auth": "Check that the profile is this model's; unplug the reader and plug it in again.",
     "reader.power": "Unplug the reader and plug it in again; try a port without a hub.",
     "reader.image_damaged": "Clean the platen; unplug the reader and plug it in again.",
 }

@@ -8,7 +8,7 @@ streams computed once: descrambling an image is a few numpy operations.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -76,36 +76,50 @@ def decode(raw: bytes, exchange: KeyExchange) -> NDArray[np.uint8]:
     data = (
         np.frombuffer(raw, np.uint8, header.lines * WIDTH, HEADER_BYTES).reshape(header.lines, WIDTH).copy()
     )
-    if not is_scrambled(data):
-        return data
-    source = _descramble(header, data, exchange)
-    if not source:
-        raise ImageError("no block says where the lines are")
-    return data[source]
+    source = _source(header)
+    if is_scrambled(data):
+        if not source:
+            raise ImageError("no block says where the lines are")
+        _descramble(header, data, exchange)
+        return data[source]
+    whole = bool(source) and source[-1] == header.lines - 1
+    return data[source] if whole else data
 
 
-def _descramble(header: Header, data: NDArray[np.uint8], exchange: KeyExchange) -> list[int]:
-    """Descrambles data in place; which line of data each line of the image shows."""
-    key_number, register, done = header.key_number, exchange(header.key_number), 0
-    source: list[int] = []
+def _blocks(header: Header) -> Iterator[tuple[int, int, int]]:
+    """(flags, first line of data, lines) of the blocks that mean something."""
+    done = 0
     for flags, wanted in header.blocks:
         if wanted == 0 or done == header.lines:
-            break  # what follows is rubbish
+            return  # what follows is rubbish
         lines = min(wanted, header.lines - done)
+        yield flags, done, lines
+        done += 0 if flags & NOT_IN_DATA else lines
+
+
+def _source(header: Header) -> list[int]:
+    """Which line of data each line of the image shows, as far as the blocks say."""
+    source: list[int] = []
+    for flags, first, lines in _blocks(header):
+        source += [first] * lines if flags & NOT_IN_DATA else range(first, first + lines)
+    return source
+
+
+def _descramble(header: Header, data: NDArray[np.uint8], exchange: KeyExchange) -> None:
+    """Descrambles data in place."""
+    key_number, register = header.key_number, exchange(header.key_number)
+    for flags, first, lines in _blocks(header):
         if flags & CHANGE_KEY:
             key_number = (key_number + 1) & 0xFF
             register = exchange(key_number)
         if not flags & KEEP_KEY:
             stream, register = keystream(register, lines * WIDTH)
             if flags & SCRAMBLED and not flags & NOT_IN_DATA:
-                block = data[done : done + lines].reshape(-1)
+                block = data[first : first + lines].reshape(-1)
                 block[:-1] = block[1:] ^ stream[:-1]
                 block[-1] = 0
                 if is_noise(block):
                     raise ImageError("the lines are noise: wrong key, or damaged")
-        source += [done] * lines if flags & NOT_IN_DATA else range(done, done + lines)
-        done += 0 if flags & NOT_IN_DATA else lines
-    return source
 
 
 def is_scrambled(lines: NDArray[np.uint8]) -> bool:

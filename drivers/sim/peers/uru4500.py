@@ -1,7 +1,8 @@
-"""The device side of a U.are.U 4500 on USB: register requests in, interrupts and scrambled image blocks out.
+"""The device side of the U.are.U 4000 family on USB: register requests in, interrupts and scrambled blocks out.
 
 Source: facts of libfprint 1.94.10 uru4000.c and a recording. It works with any host seed, as the real one does. Used
-in-process behind drivers/sim/usb_bus.py; a Person touches it when it is told to await a finger.
+in-process behind drivers/sim/usb_bus.py; a Person touches it when it is told to await a finger. Which model it is, and
+whether it sleeps until its challenge was answered, its profile says.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import heapq
+import struct
 import threading
 from functools import lru_cache
 
@@ -22,7 +24,15 @@ from drivers.sim.faults import Fault, FaultyUsb
 from drivers.sim.person import Person, ScriptError
 from drivers.sim.rig import Rig, watched
 from drivers.sim.usb_bus import SimBus
-from drivers.wires.uru4000 import CHANGE_KEY, KEEP_KEY, NOT_IN_DATA, SCRAMBLED, WIDTH, Header
+from drivers.wires.uru4000 import (
+    CHANGE_KEY,
+    KEEP_KEY,
+    NOT_IN_DATA,
+    SCRAMBLED,
+    WIDTH,
+    Header,
+    answer_challenge,
+)
 from firmware_profiles.profile import Profile, load
 
 HEIGHT = 290
@@ -53,8 +63,11 @@ class Uru4500Device:
     """One reader (usb_bus.UsbFunction). speed divides the person's and the scanner's delays."""
 
     def __init__(self, person: Person, profile: Profile, clock: Clock, speed: float = 1.0) -> None:
-        self.device, self.configuration = _DEVICE, _CONFIGURATION
-        self.strings = {1: "SIMULATED", 2: "U.are.U 4500 SIMULATED", 3: f"SIM-{person.seed:08d}"}
+        vendor, product = (int(part, 16) for part in profile.match.usb[0].split(":"))
+        self.ids = (vendor, product)
+        self.device = _DEVICE[:8] + struct.pack("<HH", *self.ids) + _DEVICE[12:]
+        self.configuration = _CONFIGURATION
+        self.strings = {1: "SIMULATED", 2: f"{profile.model} SIMULATED", 3: f"SIM-{person.seed:08d}"}
         self.person = person
         self.profile = profile
         self.clock = clock
@@ -63,6 +76,8 @@ class Uru4500Device:
         self._wake = threading.Condition()
         self._due: dict[int, list[tuple[float, bytes]]] = {_INTERRUPT: [], _BULK: []}
         self._scramble = (0, 0)
+        self._trusted = profile.auth.kind == "none"
+        self._challenges = 0
         self._pixels: NDArray[np.uint8] | None = None
 
     # UsbFunction
@@ -75,6 +90,9 @@ class Uru4500Device:
             return (device_key(number) ^ seed).to_bytes(4, "little")[:length]
         if value == 0xF0:
             return _INFO[:length]
+        if value == 0x2010:
+            self._challenges += 1
+            return self._challenge()[:length]
         return bytes((self.registers.get(value, 0),)).ljust(length, b"\0")
 
     def control_out(self, request: int, value: int, data: bytes) -> None:
@@ -84,6 +102,8 @@ class Uru4500Device:
             self._scramble = (data[0], int.from_bytes(data[1:5], "little"))
         elif value == 0x07:
             self._set_power(data[0])
+        elif value == 0x2000:
+            self._trusted = data == answer_challenge(self._challenge(), bytes.fromhex(self.profile.auth.key))
         elif value == 0x4E:
             self._set_mode(data[0])
         else:
@@ -108,9 +128,14 @@ class Uru4500Device:
 
     # what registers do
 
+    def _challenge(self) -> bytes:
+        """Another one at every reading, the same for the same unit."""
+        return hashlib.sha256(b"uru challenge %d %d" % (self.person.seed, self._challenges)).digest()[:16]
+
     def _set_power(self, value: int) -> None:
         was = self.registers[0x07]
-        self.registers[0x07] = value
+        self.registers[0x07] = value if self._trusted or value & 0x80 else value | 0x80
+        value = self.registers[0x07]
         if was & 0x80 and not value & 0x80:
             self._later(_INTERRUPT, POWER_ON_S, _interrupt(0x56AA))
             self._later(
@@ -142,7 +167,7 @@ class Uru4500Device:
     def _image(self) -> bytes:
         if self._pixels is None:
             return Header(0, FIRST_KEY, ()).pack()
-        return image_block(self._pixels)
+        return image_block(self._pixels, self.profile.image.rotate)
 
     def _later(self, endpoint: int, seconds: float, data: bytes) -> None:
         with self._wake:
@@ -159,9 +184,9 @@ def device_key(number: int) -> int:
     return int.from_bytes(hashlib.sha256(b"uru peer key %d" % number).digest()[:4], "little")
 
 
-def image_block(pixels: NDArray[np.uint8]) -> bytes:
+def image_block(pixels: NDArray[np.uint8], rotate: int = 180) -> bytes:
     """What the reader sends for pixels uint8 [290, 384], dark ridges, upright: inverted, turned, scrambled."""
-    raw = 255 - np.rot90(pixels, 2)
+    raw = 255 - np.rot90(pixels, rotate // 90)
     header = Header(LINES, FIRST_KEY, BLOCKS)
     number, pieces, line, at = FIRST_KEY, [], 0, 0
     stream = scalar_keystream(device_key(number), HEIGHT * WIDTH)
@@ -180,9 +205,9 @@ def image_block(pixels: NDArray[np.uint8]) -> bytes:
     return header.pack() + b"".join(pieces)
 
 
-def as_delivered(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def as_delivered(pixels: NDArray[np.uint8], rotate: int = 180) -> NDArray[np.uint8]:
     """What a driver can make of a block at best: one line repeated, the last pixel of a scrambled run lost."""
-    raw = 255 - np.rot90(pixels, 2)
+    raw = 255 - np.rot90(pixels, rotate // 90)
     line = 0
     for flags, lines in BLOCKS:
         if flags & NOT_IN_DATA:
@@ -190,20 +215,20 @@ def as_delivered(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         elif flags & SCRAMBLED and not flags & KEEP_KEY:
             raw[line + lines - 1, -1] = 0
         line += lines
-    return np.rot90(255 - raw, 2)
+    return np.rot90(255 - raw, rotate // 90)
 
 
-def rig(person: Person, fault: Fault | None = None, speed: float = 50.0) -> Rig:
+def rig(person: Person, fault: Fault | None = None, speed: float = 50.0, profile_id: str = "uru4500") -> Rig:
     """Driver and device in one process; real time, because USB reads have threads of their own, but fast."""
-    clock, profile = SystemClock(), load("uru4500")
+    clock, profile = SystemClock(), load(profile_id)
     device = Uru4500Device(person, profile, clock, speed)
     faulty = None if fault is None else FaultyUsb(device, fault)
     bus = SimBus(faulty or device)
     return Rig(
-        reader=Uru4500Reader(profile, UsbLink(0x05BA, 0x000A, backend=bus), clock),
+        reader=Uru4500Reader(profile, UsbLink(*device.ids, backend=bus), clock),
         clock=clock,
         placed=watched(person),
-        delivered=as_delivered,
+        delivered=lambda pixels: as_delivered(pixels, profile.image.rotate),
         unplug=lambda: setattr(bus, "unplugged", True),
         fired=lambda: faulty is not None and faulty.fired,
     )

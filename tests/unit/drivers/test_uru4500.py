@@ -22,16 +22,17 @@ from drivers.sim.peers import uru4500 as peer
 from drivers.sim.peers.uru4500 import Uru4500Device
 from drivers.sim.usb_bus import SimBus
 from drivers.wires import uru4000
-from firmware_profiles.profile import load
+from firmware_profiles.profile import Profile, all_profiles, load
 
 REQUEST = CaptureRequest(CaptureKind.PLAIN, finger_s=3.0, lift_s=3.0)
-PROFILE = load("uru4500")
+PROFILE, MS_V2 = load("uru4500"), load("ms-reader-v2")
+FAMILY = [one for one in all_profiles() if one.driver == "uru4500"]
 
 
 class Bench:
     def __init__(self, script: Path | None = None, profile: Any = PROFILE, seed: int | None = None) -> None:
         self.device = Uru4500Device(rigs.person(script), profile, SystemClock(), speed=50.0)
-        link = UsbLink(0x05BA, 0x000A, backend=SimBus(self.device))
+        link = UsbLink(*self.device.ids, backend=SimBus(self.device))
         self.reader = Uru4500Reader(profile, link, SystemClock(), host_seed=seed)
 
 
@@ -86,31 +87,50 @@ def test_a_scanner_that_stays_asleep_is_a_fault(monkeypatch: pytest.MonkeyPatch)
     assert caught.value.code == "reader.power"
 
 
-def test_the_aes_variant_answers_the_challenge_while_it_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = "79ac91795ca1478e98e00f3c598f5f4b"
-    auth = type(PROFILE.auth)(kind="aes-ecb", key=key)
-    bench = Bench(profile=msgspec.structs.replace(PROFILE, auth=auth))
-    challenge = bytes.fromhex("4dae5a0b1247a86c9fbf29fdcc178a74")
-    control_in, control_out = bench.device.control_in, bench.device.control_out
-    answers: list[bytes] = []
+@pytest.mark.parametrize("profile", FAMILY, ids=lambda one: one.id)
+def test_every_model_of_the_family_wakes_and_delivers_upright(profile: Profile) -> None:
+    rig = peer.rig(rigs.person(), profile_id=profile.id)
+    rig.reader.open()
+    frame = rig.reader.capture(REQUEST)
+    rig.reader.close()
+    np.testing.assert_array_equal(frame.pixels, rig.delivered(rig.placed[-1].pixels))
+    assert frame.reader.profile == profile.id
+    turned = peer.as_delivered(rig.placed[-1].pixels, 180 - profile.image.rotate)
+    assert not np.array_equal(frame.pixels, turned)
 
-    def read(request: int, value: int, length: int) -> bytes:
-        if value == 0x07 and not answers:
-            return b"\x80"
-        return challenge if value == 0x2010 else control_in(request, value, length)
 
-    def write(request: int, value: int, data: bytes) -> None:
-        if value == 0x2000:
-            answers.append(data)
-        else:
-            control_out(request, value, data)
-
-    monkeypatch.setattr(bench.device, "control_in", read)
-    monkeypatch.setattr(bench.device, "control_out", write)
-    bench.device.registers[0x07] = 0x81
+@pytest.mark.parametrize("status", [0x01, 0x81, 0x83, 0x00])
+def test_the_aes_variant_sleeps_until_its_challenge_is_answered(status: int) -> None:
+    bench = Bench(profile=MS_V2)
+    bench.device.registers[0x07] = status
     bench.reader.open()
+    assert bench.device._challenges == 1
+    assert bench.reader.info.profile == "ms-reader-v2"
     bench.reader.close()
-    assert answers == [bytes.fromhex("329351371e4adfb1f35f09f329c6ab46")]
+
+
+def test_the_wrong_answer_to_a_challenge_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(profile=MS_V2)
+    wrong = msgspec.structs.replace(MS_V2.auth, key="00" * 16)
+    bench.reader.profile = msgspec.structs.replace(MS_V2, auth=wrong)
+    monkeypatch.setattr(model, "_POLLS", 3)
+    monkeypatch.setattr(model, "_POLL_S", 0.0)
+    with pytest.raises(ReaderFault) as caught:
+        bench.reader.open()
+    assert caught.value.code == "reader.auth"
+    assert caught.value.advice
+    assert bench.device._challenges == 3
+    assert bench.reader.state is ReaderState.FAULT
+
+
+def test_a_piece_of_an_image_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    bench.reader.open()
+    images = iter([uru4000.Header(100, 5, ()).pack() + bytes(100 * 384)])
+    image = bench.device._image
+    monkeypatch.setattr(bench.device, "_image", lambda: next(images, None) or image())
+    assert bench.reader.capture(REQUEST).pixels.shape == (290, 384)
+    bench.reader.close()
 
 
 def test_an_empty_scan_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,3 +219,7 @@ def test_only_usb_addresses_and_hex_seeds_make_a_reader() -> None:
     reader = make_reader("uru4500", "", "usb:05ba:000a", {"host_seed": "51ea2124"}, clock)
     assert isinstance(reader, Uru4500Reader)
     assert reader._host_seed == 0x51EA2124
+    assert reader.profile.id == "uru4500"
+    other = make_reader("uru4500", "", "usb:045e:00ca@1-1", {}, clock)
+    assert isinstance(other, Uru4500Reader)
+    assert other.profile.id == "ms-reader-v2"

@@ -271,6 +271,15 @@ def test_an_image_in_the_clear_is_left_alone() -> None:
     np.testing.assert_array_equal(uru4000.decode(raw, lambda _: 1), plain)
 
 
+def test_an_image_in_the_clear_repeats_the_line_that_is_not_in_its_data() -> None:
+    lines = np.arange(4 * 384, dtype=np.uint32).astype(np.uint8).reshape(4, 384) // 8
+    header = uru4000.Header(4, 0, ((0, 1), (uru4000.NOT_IN_DATA, 1), (0, 3)))
+    decoded = uru4000.decode(header.pack() + lines.tobytes(), lambda _: 0)
+    np.testing.assert_array_equal(decoded, lines[[0, 1, 1, 2, 3]])
+    short = uru4000.Header(4, 0, ((0, 2),))
+    np.testing.assert_array_equal(uru4000.decode(short.pack() + lines.tobytes(), lambda _: 0), lines)
+
+
 def test_a_scrambled_image_without_blocks_is_refused() -> None:
     noise = np.random.default_rng(1).integers(0, 256, 384 * 4, dtype=np.uint8)
     with pytest.raises(uru4000.ImageError, match="no block"):

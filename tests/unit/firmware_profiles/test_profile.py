@@ -100,7 +100,7 @@ def test_any_text_is_a_profile_or_refused(text: str) -> None:
 
 
 def test_usb_readers_get_a_group_stay_awake_and_are_no_modems() -> None:
-    (line,) = [one for one in udev.rules().splitlines() if "05ba" in one]
+    (line,) = [one for one in udev.rules().splitlines() if "05ba" in one and "000a" in one]
     assert 'ATTR{idProduct}=="000a"' in line
     assert 'GROUP="livescan-capture"' in line
     assert 'ATTR{power/control}="on"' in line
