@@ -11,7 +11,6 @@ import argparse
 import importlib
 import json
 import sys
-from dataclasses import asdict
 from typing import Any
 
 from station.bench import readers_timing
@@ -47,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
             if not args.json:
                 print(row(tally) if len(tallies) > 1 else f"{heading()}\n{row(tally)}", flush=True)
     if args.json:
-        print(json.dumps([asdict(tally) for tally in tallies], indent=1))
+        print(json.dumps([vars(tally) for tally in tallies], indent=1))
     else:
         print(verdict(tallies))
     return 0 if tallies and not any(tally.bad_at for tally in tallies) else 1

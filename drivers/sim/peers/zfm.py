@@ -16,6 +16,7 @@ from drivers.models.zfm import SIMULATED_SYSTEM_ID, ZfmReader
 from drivers.sim import tty
 from drivers.sim.clock import VirtualClock
 from drivers.sim.faults import Fault, FaultyLink
+from drivers.sim.finger import subject_finger
 from drivers.sim.outbox import Outbox
 from drivers.sim.person import Person, Placed, ScriptError
 from drivers.sim.rig import Rig, watched
@@ -254,6 +255,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     person = Person(args.seed, args.script, finger=args.position, session=args.session)
     device = ZfmDevice(person, load(args.profile), args.baud, args.speed)
+    subject_finger(
+        args.seed, args.position
+    )  # grown before the port is there: a real one needs no time for it
     return tty.serve(device, args.tty, person.grow_all)
 
 
