@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import datetime as dt
-import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
 
 from station.doctor.check import Check, fail, ok, warn
+from station.imaging.quality import nfiq2
 from station.settings import Settings
 
 TIME_ERROR = 5
@@ -89,8 +89,10 @@ def check_modem_manager(_settings: Settings) -> Check:
 
 def check_nfiq2(_settings: Settings) -> Check:
     """Whether the real NFIQ 2 can be computed here; without it records carry no NFIQ 2 score."""
-    if importlib.util.find_spec("nbis") is None:
+    found = nfiq2.library()
+    if not found.works:
         return warn(
-            "nfiq2", "nbis-python is not installed", "optional: pip install 'livescan-booking-station[nbis]'"
+            "nfiq2", found.why, "optional: pip install 'livescan-booking-station[nbis]'; see docs/quality.md"
         )
-    return ok("nfiq2", "nbis-python is installed")
+    identity = f"CBEFF vendor {nfiq2.VENDOR:04X}, product {nfiq2.PRODUCT}"
+    return ok("nfiq2", f"NFIQ 2 works through nbis-python ({identity})")

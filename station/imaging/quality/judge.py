@@ -64,7 +64,8 @@ class LiveState(enum.StrEnum):
 
 @dataclass(frozen=True)
 class LiveVerdict:
-    """What one frame says. report: with `moved` among its causes; steady of needed frames; motion: 0 to 1."""
+    """What one frame says. report: with `moved` among its causes; steady of needed frames
+    (0 for a roll, which the judge never takes); motion: 0 to 1."""
 
     report: QualityReport
     state: LiveState
@@ -104,7 +105,8 @@ class LiveJudge:
         except ImageError:
             report = BLANK
         state = self._state(report, moved)
-        return LiveVerdict(report, state, self._steady, self._needed, round(moved, 3))
+        needed = self._needed if self._still else 0
+        return LiveVerdict(report, state, self._steady, needed, round(moved, 3))
 
     def _motion(self, gray: NDArray[np.uint8], ppi: int, at: float) -> float:
         """Motion since the frame before; 1 for the first frame: nothing is known to be still."""

@@ -109,7 +109,7 @@ function advice(head) {
   if (head.contact === "hold" && head.needed && head.hint === "") return `Hold still: ${head.steady} of ${head.needed}`;
   if (head.contact === "take" || head.contact === "taken") return "Good: lift the finger when the reader says so";
   if (head.contact === "empty") return head.hint || "Place the finger on the glass";
-  if (head.score >= head.threshold && !head.causes.some((one) => one.severity >= 0.5)) return "Good: keep still";
+  if (head.score >= head.threshold && !head.causes.some((one) => one.severity >= 0.5)) return head.needed ? "Good: keep still" : "Good: keep going";
   return head.hint || "Keep the finger still";
 }
 

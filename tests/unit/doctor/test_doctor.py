@@ -24,6 +24,7 @@ from station.access import hash_pin
 from station.clock import SystemClock
 from station.demo.world import SETTINGS
 from station.doctor import Check, Status, examine, keys, machine, services
+from station.imaging.quality import nfiq2
 from station.settings import Settings, load_settings
 from station.sim.pki import PkiPaths, make_pki
 
@@ -134,11 +135,16 @@ def test_modem_manager_is_named_when_it_runs(
     assert machine.check_modem_manager(station.settings).fact == "no systemd to ask"
 
 
-def test_a_missing_nfiq2_library_is_a_warning(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    assert machine.check_nfiq2(station.settings).status is Status.WARN
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: object())
-    assert machine.check_nfiq2(station.settings).status is Status.OK
+def test_nfiq2_says_that_it_works_or_why_not(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        nfiq2, "library", lambda: nfiq2.Library(False, "nbis-python does not load: no OpenCV")
+    )
+    absent = machine.check_nfiq2(station.settings)
+    assert (absent.status, absent.fact) == (Status.WARN, "nbis-python does not load: no OpenCV")
+    monkeypatch.setattr(nfiq2, "library", lambda: nfiq2.Library(True))
+    there = machine.check_nfiq2(station.settings)
+    assert there.status is Status.OK
+    assert "vendor 0101, product 57" in there.fact
 
 
 def test_a_missing_or_open_station_key_fails(station: Station) -> None:
