@@ -44,4 +44,5 @@ def by_tot(tot: str) -> TransactionType | None:
 
 @functools.cache
 def _by_tot() -> dict[str, TransactionType]:
-    return {module.TOT: module for module in map(load, names())}
+    # No map() here: the file of the type MAP shadows it in this package once it is loaded.
+    return {module.TOT: module for module in (load(name) for name in names())}
