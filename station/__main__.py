@@ -20,6 +20,7 @@ VERBS: dict[str, str] = {
     "housekeeping": "check integrity and the audit chain, checkpoint the databases",
     "readers": "list readers; capture one frame",
     "assess": "score the quality of images, with causes and advice",
+    "stitch": "put the frames of one roll together, and say what went wrong",
     "extract": "extract a minutiae template from an image",
     "match": "compare two images or templates",
     "convert": "write a template file in another format",
