@@ -41,13 +41,15 @@ TYPE_4_CGA = {name: number for number, name in CGA_BY_NUMBER.items()}
 
 @dataclass(frozen=True)
 class Segment:
-    """A finger's box inside a slap, pixels, origin top left (14.021 SEG)."""
+    """A finger's box inside a slap, pixels, origin top left (14.021 SEG), and its outline, 3 to 99 corners x, y
+    (14.025 ASEG), empty when it is not known."""
 
     fgp: FGP
     left: int
     right: int
     top: int
     bottom: int
+    outline: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class TenprintImage:
 
     make, model, serial: the reader; simulated: True for a peer; quality: our own report, for the comment only;
     amputations: fingers missing from this image in addition to those given to `build`; captured: the date of
-    capture, the transaction's when None; fap: the reader's profile, written only for a real reader.
+    capture, the transaction's when None; fap: the reader's profile, written only for a real reader; dmm: who was
+    there (14.030), CONTROLLED when an officer takes the prints, None when it is not known.
     """
 
     fgp: FGP
@@ -85,6 +88,7 @@ class TenprintImage:
     segments: tuple[Segment, ...] = ()
     captured: dt.date | None = None
     fap: int | None = None
+    dmm: str | None = None
 
 
 def ordered(images: Sequence[TenprintImage]) -> list[TenprintImage]:
@@ -149,6 +153,7 @@ def type_14(
     shown = SLAP_FINGERS.get(image.fgp, ())
     absent = [[str(int(finger)), missing[finger].value] for finger in shown if finger in missing]
     comment = _comment(image)
+    outlines = [_outline(each) for each in image.segments if each.outline]
     fields = [
         text(2, f"{idc:02d}"),
         text(3, str(int(image.imp))),
@@ -166,6 +171,8 @@ def type_14(
         *([text(20, comment)] if comment else []),
         *([repeated(21, [_segment(each) for each in image.segments])] if image.segments else []),
         *([repeated(24, [_fqm(each) for each in image.nfiq2])] if image.nfiq2 else []),
+        *([repeated(25, outlines)] if outlines else []),
+        *([text(30, image.dmm)] if image.dmm else []),
         *([text(31, str(image.fap))] if image.fap and not image.simulated else []),
         group(904, [_make(image)[:50].rstrip(), image.model[:50] or "-", image.serial[:50] or "-"]),
         text(996, hashlib.sha256(image.data).hexdigest()),
@@ -183,6 +190,11 @@ def _comment(image: TenprintImage) -> str:
 
 def _segment(each: Segment) -> list[str]:
     return [str(int(each.fgp)), *(str(edge) for edge in (each.left, each.right, each.top, each.bottom))]
+
+
+def _outline(each: Segment) -> list[str]:
+    corners = (str(value) for corner in each.outline for value in corner)
+    return [str(int(each.fgp)), str(len(each.outline)), *corners]
 
 
 def _fqm(each: Nfiq2) -> list[str]:
