@@ -39,7 +39,7 @@ _CODES = {
 }
 # One interrupt read. Giving the interface back ends it sooner; a reader that is replayed (umockdev) loses an interrupt
 # whose read was withdrawn, so this is longer than any pause of ours.
-_INTERRUPT_WAIT_MS = 1000
+_INTERRUPT_WAIT_MS = 2000
 BusTimeout = usb.core.USBTimeoutError
 _SYSFS = Path("/sys/bus/usb/devices")
 
@@ -257,7 +257,7 @@ class Interrupts:
     def stop(self) -> None:
         """End the thread; waits for the transfer in flight."""
         self._stop.set()
-        self._thread.join(_INTERRUPT_WAIT_MS / 1000 * 5)
+        self._thread.join(_INTERRUPT_WAIT_MS / 1000 * 2)
 
     def _run(self) -> None:
         while not self._stop.is_set():

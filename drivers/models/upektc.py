@@ -26,6 +26,7 @@ _OUT, _IN = 0x02, 0x81
 _WAKE_REQUEST, _WAKE_VALUE, _WAKE_INDEX = 0x0C, 0x0100, 0x0400
 _STALE_FRAMES = 64  # an interrupted session leaves at most the parts of one image behind
 _LOOK_S = 0.5  # one read while a finger is awaited: a read that is withdrawn may lose what was just coming
+_FAREWELL_S = 0.5
 _EMPTY_READS = 3
 _HEALS = ("link.timeout", "link.io")
 
@@ -97,13 +98,16 @@ class UpektcReader(BaseReader):
         return True
 
     def _disarm(self) -> None:
-        """Ends what it is doing; it is woken again for the next capture."""
+        """Ends what it is doing. It is woken again for the next capture, so no answer is no fault yet."""
         self._awake = False
-        self._send(wire.RESET, wire.RESET_IT)
         try:
-            self._until(wire.RESET_DONE)
-        except wire.WireError as error:
-            raise _fault("reader.protocol", str(error)) from error
+            self._send(wire.RESET, wire.RESET_IT)
+            self._until(wire.RESET_DONE, _FAREWELL_S)
+        except wire.WireError:
+            return
+        except LinkError as error:
+            if error.code not in _HEALS:
+                raise
 
     # what is said
 
@@ -205,11 +209,11 @@ class UpektcReader(BaseReader):
             raise wire.WireError(f"frame {frame.sequence} came where {self._sequence_out} was due")
         return frame
 
-    def _until(self, wanted: int) -> Message:
+    def _until(self, wanted: int, wait_s: float | None = None) -> Message:
         """The next frame of that type; others are left over from before. Raises WireError, LinkError."""
         for _ in range(_STALE_FRAMES):
             try:
-                frame = self._message(self._command_s)
+                frame = self._message(self._command_s if wait_s is None else wait_s)
             except wire.WireError:
                 continue
             if frame.type == wanted:
