@@ -20,6 +20,7 @@ from drivers.sim.usb_bus import UsbFunction
 
 USB_PACKET = 64
 USB_RETRIES = 3
+_SHORT_BYTES = 2000  # as many come one at a time
 
 
 class Kind(enum.StrEnum):
@@ -181,13 +182,14 @@ class FaultyLink:
             case Kind.DELAY:
                 self._hold(self.fault.seconds, [data[at:]])
             case Kind.SHORT:
-                self._hold(0.0, [data[place : place + 1] for place in range(at, len(data))])
+                end = min(len(data), at + _SHORT_BYTES)
+                self._hold(0.0, [*(data[place : place + 1] for place in range(at, end)), data[end:]])
             case Kind.TRUNCATE | Kind.STALL:
                 self._cut = True
         return data[:at]
 
     def _hold(self, seconds: float, pieces: list[bytes]) -> None:
-        self._held += [(self._clock.monotonic() + seconds, piece) for piece in pieces]
+        self._held += [(self._clock.monotonic() + seconds, piece) for piece in pieces if piece]
 
 
 class FaultyUsb:
