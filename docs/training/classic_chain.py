@@ -54,14 +54,15 @@ def thin(ridge: Array) -> Array:
 
 
 def walk(skeleton: Array, start: tuple[int, int], first: tuple[int, int]) -> tuple[int, int]:
-    """Where one is after TRACE_PX along the ridge, or where it ends or forks."""
-    before, here = start, first
+    """Where one is after TRACE_PX along the ridge, keeping straight on at a fork, or where it ends."""
+    seen, here = {start, first}, first
     for _ in range(TRACE_PX):
         ways = [(here[0] + dy, here[1] + dx) for dy, dx in STEPS if skeleton[here[0] + dy, here[1] + dx]]
-        ways = [w for w in ways if w != before and max(abs(w[0] - before[0]), abs(w[1] - before[1])) > 1]
-        if len(ways) != 1:
+        ways = [w for w in ways if w not in seen]
+        if not ways:
             break
-        before, here = here, ways[0]
+        seen.update(ways)
+        here = max(ways, key=lambda w: (w[0] - start[0]) ** 2 + (w[1] - start[1]) ** 2)
     return here
 
 

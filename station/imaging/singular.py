@@ -37,23 +37,25 @@ def find(field: OrientationField, mask: NDArray[np.bool_]) -> tuple[Singularity,
     inside = mask.astype(np.float32)
     # twice the angle of the ridges (not of their normal), y up
     cos2, sin2 = -field.cos2 * inside, field.sin2 * inside
+    turn = _turns(cos2, sin2)
     found = []
     for core in (True, False):
         real, imag = _answer(cos2, sin2, core)
-        found.append([_point(core, row, column, real, imag) for row, column in _wound(cos2, sin2, core)])
+        wound = np.argwhere(turn > 0.5 if core else turn < -0.5)
+        found.append([_point(core, row, column, real, imag) for row, column in wound])
     cores, deltas = (_apart([s for s in some if s.quality >= p.SINGULAR_QUALITY]) for some in found)
     return tuple(_unpaired(cores, deltas))
 
 
-def _wound(cos2: Plane, sin2: Plane, core: bool) -> NDArray[np.intp]:
-    """Row, column (int [n, 2]) of the 2×2 loops the smoothed field winds around in the wanted sense."""
-    size = (0, 0)
-    smooth = [cv2.GaussianBlur(part, size, p.SINGULAR_SMOOTH / p.GRID) for part in (cos2, sin2)]
-    z = np.asarray(smooth[0] + 1j * smooth[1], np.complex64)
-    corners = (z[:-1, :-1], z[1:, :-1], z[1:, 1:], z[:-1, 1:])  # counter-clockwise as seen, y down
-    turn = sum(np.angle(corners[(k + 1) % 4] * np.conj(corners[k])) for k in range(4))
-    wanted = np.rint(np.asarray(turn) / (2.0 * np.pi)) * (1 if core else -1) > 0
-    return np.argwhere(wanted)
+def _turns(cos2: Plane, sin2: Plane) -> Plane:
+    """How often the smoothed field winds around each 2×2 loop, counter-clockwise as seen: -1, 0 or 1."""
+    sigma = p.SINGULAR_SMOOTH / p.GRID
+    smooth = [cv2.GaussianBlur(part, (0, 0), sigma) for part in (cos2, sin2)]
+    phase = cv2.phase(smooth[0], smooth[1]) * np.float32(0.5 / np.pi)  # in turns
+    down, right = np.diff(phase, axis=0), np.diff(phase, axis=1)
+    down -= np.rint(down)
+    right -= np.rint(right)
+    return np.asarray(down[:, :-1] + right[1:] - down[:, 1:] - right[:-1], np.float32)
 
 
 def _answer(cos2: Plane, sin2: Plane, core: bool) -> tuple[Plane, Plane]:
