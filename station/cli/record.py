@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from station import responses
+from station.cli import record_build
 from station.errors import EnvironmentFault, RecordError
 from station.records import fields, tot
 from station.records.check_images import Decoders
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             sub.add_argument(
                 "--no-images", action="store_true", help="do not decode the images, only their headers"
             )
+    record_build.add_arguments(actions)
     copy = actions.add_parser("copy", help="read and write again; refuses unless the bytes are the same")
     copy.add_argument("input", type=Path)
     copy.add_argument("output", type=Path)
@@ -47,6 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one action."""
+    if args.action == "build":
+        return record_build.run(args)
     if args.action == "copy":
         return _copy(args.input, args.output, args.json)
     content = _read(args.file)
