@@ -92,7 +92,8 @@ def officer_gallery(folder: Path | None) -> tuple[OtherFinger, ...]:
 
 
 def _fingers(segments: Sequence[Segment], fgp: FGP, held: Taken) -> list[SetImpression]:
-    quality = held.report.score
-    if not segments:
-        return [SetImpression(fingers_of(fgp)[0], fgp, held.template, quality)]
+    """A slap kept although its fingers could not be told apart has none."""
+    quality, fingers = held.report.score, fingers_of(fgp)
+    if len(fingers) == 1:
+        return [SetImpression(fingers[0], fgp, held.template, quality)]
     return [SetImpression(one.fgp, fgp, cut(held.template, one.box), quality) for one in segments]

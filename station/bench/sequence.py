@@ -90,11 +90,12 @@ class ScoreBook:
 
 @dataclass(frozen=True)
 class Tally:
-    """caught: an alarm that names a planted position; other: an alarm that names none of them; noted: no alarm, but
-    `cannot tell` said of a planted finger."""
+    """caught: an alarm that names a planted position; whole: alarms that name them all; other: an alarm that names
+    none of them; noted: no alarm, but `cannot tell` said of a planted finger."""
 
     sets: int = 0
     caught: int = 0
+    whole: int = 0
     other: int = 0
     noted: int = 0
 
@@ -129,6 +130,7 @@ def _touches(pool: Pool, book: ScoreBook, poor: float, sets: int, plants: int, s
             "sets": one.sets,
             "caught": round(one.caught / one.sets, 4),
             "interval": [round(caught.low, 4), round(caught.high, 4)],
+            "all_named": round(one.whole / one.sets, 4),
             "wrongly_named": one.other,
             "only_noted": one.noted,
         }
@@ -144,16 +146,17 @@ def _touches(pool: Pool, book: ScoreBook, poor: float, sets: int, plants: int, s
 
 
 def _tally(book: ScoreBook, kind: str, sets: int, draw: Draw) -> Tally:
-    caught = other = noted = 0
+    caught = whole = other = noted = 0
     for _ in range(sets):
         plant = planted(draw, kind)
         findings = check_set(plant.impressions, plant.others, identify=book)
         alarms = [one for one in findings if one.alarm]
         named = any(_names(one, plant.wrong) for one in alarms)
         caught += named
+        whole += named and plant.wrong <= {int(source) for one in alarms for source in one.sources}
         other += bool(alarms) and not named
         noted += not alarms and any(_tells(one, plant.wrong) for one in findings)
-    return Tally(sets, caught, other, noted)
+    return Tally(sets, caught, whole, other, noted)
 
 
 def _names(finding: SequenceFinding, wrong: frozenset[int]) -> bool:
@@ -175,7 +178,8 @@ def table(result: dict[str, Any]) -> str:
         )
         lines += [
             f"{touches:9} {kind:26} caught {_percent(one['caught'], one['interval'])} of {one['sets']}"
-            f"; other position named {one['wrongly_named']}, cannot tell {one['only_noted']}"
+            f", all named {100 * one['all_named']:.2f}; other position named {one['wrongly_named']}"
+            f", cannot tell {one['only_noted']}"
             for kind, one in found["kinds"].items()
         ]
     lines.append(

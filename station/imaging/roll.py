@@ -20,10 +20,11 @@ from station.imaging.roll_stitcher import RollStitcher
 
 __all__ = ["RollFinding", "RollProgress", "RollResult", "RollStitcher", "plain_as_roll", "stitch"]
 
-PLAIN_RATIO = 0.80
-"""width by height under which a contact is hardly rolled. chosen between plains and rolls of the synthetic world."""
-WIDE_MM = {"thumb": 19.5, "little": 15.5, "other": 17.0}
-"""mm: a contact at least so wide is rolled, whatever its height. chosen likewise; nail to nail is 20 to 28 mm."""
+PLAIN_RATIO = 0.86
+"""width by height from which a contact may be rolled. Synthetic plains: 0.65 to 0.85, rolls: 0.76 to 1.09."""
+WIDE_MM = {"thumb": 21.5, "little": 16.0, "other": 19.0}
+"""mm: a contact at least so wide is rolled, whatever its height. Synthetic plains are at most 20.1, 13.4 and 17.3 mm
+wide, rolls at least 23.6, 19.1 and 21.1; both must speak for a plain, so that a small hand is not stopped."""
 
 
 def stitch(frames: Iterable[NDArray[np.uint8]], ppi: int) -> RollResult:

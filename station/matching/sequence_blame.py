@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from station.friction_ridge import FGP
 
-AGREEMENT = 2
-"""what one agreement as it should be adds to the cost (1) of blaming a contact."""
+AGREEMENT = 4
+"""what one agreement as it should be adds to the cost (1) of blaming a contact: more than a hand of rolls, less one."""
 
 
 @dataclass(frozen=True)
