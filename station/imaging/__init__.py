@@ -1,7 +1,7 @@
 """Imaging: pixels → minutiae, quality, finger boxes, pictures. Everything takes uint8 [h, w], dark ridges on light.
 
 All raise `station.errors.ImageError` on what is no fingerprint image: image.not_gray8, image.bad_ppi,
-image.too_small, image.too_large, and (extract, segment_slap) image.blank.
+image.too_small, image.too_large, (extract, segment_slap) image.blank and (extract) image.inverted.
 """
 
 from __future__ import annotations
