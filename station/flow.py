@@ -25,10 +25,11 @@ from station.booking_store import BookingStore, Taken
 from station.errors import BookingError, RecordError
 from station.friction_ridge import FGP
 from station.imaging import codecs
+from station.imaging.quality import nfiq2
 from station.matching.sequence_types import OtherFinger
 from station.records import encode, tot, validate
 from station.records.header import Header
-from station.records.prints import Segment, TenprintImage
+from station.records.prints import Nfiq2, Segment, TenprintImage
 from station.records.transaction import Transaction
 from station.settings import Settings
 
@@ -59,7 +60,8 @@ def submit_booking(line: Line, booking: Booking) -> SubmissionTicket:
     """Make, check, sign and store the submission of a complete booking; the same booking gives the same ticket.
 
     Raises BookingError (not complete, sequence alarm), PolicyError, RecordError (would be refused by the
-    bureau), QueueError (not stored). After an error nothing is queued; after a return it is on disk, signed, with its audit row.
+    bureau), QueueError (not stored). After an error nothing is queued; after a return it is on disk, signed, with its
+    audit row.
     """
     with contextlib.suppress(EntryUnknown):
         known = line.queue.entry(booking.id)
@@ -145,6 +147,7 @@ def _image(attempt: Attempt, one: Taken) -> TenprintImage:
         serial=frame.reader.serial,
         simulated=frame.reader.simulated,
         quality=one.report,
+        nfiq2=tuple(Nfiq2(FGP(fgp), score) for fgp, score in nfiq2.noted(one.report).items()),
         segments=tuple(
             _segment(each.fgp, each.box) for each in attempt.segments if len(attempt.segments) > 1
         ),

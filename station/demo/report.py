@@ -60,6 +60,7 @@ def _boxes(told: Told) -> list[dict[str, Any]]:
             "picture": accepted.get(fgp, {}).get("picture"),
             "score": accepted.get(fgp, {}).get("score"),
             "minutiae": accepted.get(fgp, {}).get("minutiae"),
+            "nfiq2": ", ".join(str(score) for score in accepted.get(fgp, {}).get("nfiq2", {}).values()),
             "tries": sum(capture["fgp"] == fgp for capture in told.captures),
         }
         for fgp, label in told.labels.items()

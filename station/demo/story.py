@@ -111,7 +111,11 @@ def _capture_one(officer: Officer, progress: Progress, told: Told, fgp: int, lab
         answer = _press(officer, told.booking_id, fgp)
         told.captures.append({"fgp": fgp, "label": label, **answer})
         if answer["result"] == "accepted":
-            progress.step(f"{label}: accepted, quality {answer['score']}, {answer['minutiae']} minutiae")
+            nfiq2 = ", ".join(str(score) for score in answer.get("nfiq2", {}).values())
+            real = f", NFIQ 2 {nfiq2}" if nfiq2 else ""
+            progress.step(
+                f"{label}: accepted, quality {answer['score']}{real}, {answer['minutiae']} minutiae"
+            )
             return
         if answer["result"] == "wrong_finger":
             progress.say(f"        ✗ {label}: WRONG FINGER caught: {answer['finding']['message']}")

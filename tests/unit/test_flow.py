@@ -25,6 +25,7 @@ from station.capture import CaptureOutcome
 from station.clock import SystemClock
 from station.errors import BookingError, PolicyError, RecordError
 from station.friction_ridge import AMP, FGP, Impression, MinutiaTemplate, QualityReport
+from station.imaging.quality import nfiq2
 from station.records.decode import decode
 from station.settings import Settings, parse_settings
 from station.sim.pki import PkiPaths, make_pki
@@ -84,7 +85,7 @@ def _taken(booking: Booking, fgp: FGP, reader: ReaderInfo, ppi: int = 500) -> tu
     pixels = np.random.default_rng([int(fgp), len(booking.id)]).integers(0, 255, (96, 96), np.uint8)
     frame = Frame(pixels, ppi, reader, 1.0, NOW, True, True, int(fgp))
     impression = Impression(frame, fgp, step.imp, "avery", 1)
-    report = QualityReport(80, "test")
+    report = nfiq2.note(QualityReport(80, "test"), {int(finger): 60 + int(finger) for finger in step.fingers})
     segments = tuple(Segment(finger, (n * 20, 0, 18, 40), 0.0) for n, finger in enumerate(step.fingers))
     outcome = CaptureOutcome("accepted", impression, EMPTY, report, (), None, segments)
     return bookings.with_attempt(booking, outcome.attempt(), NOW), Taken(impression, EMPTY, report)
@@ -109,6 +110,14 @@ def test_a_complete_booking_is_one_signed_entry(line: flow.Line, pki: PkiPaths) 
     assert txn.of_type(2)[0].text(73) == line.settings.station.ori
     manifest, signature = line.queue.manifest("b-1"), line.queue.signature("b-1")
     cms.verify_detached(manifest, signature, [pki.station_ca.read_bytes()], SystemClock().utcnow())
+
+
+def test_nfiq2_is_written_under_its_registered_ids_and_our_score_under_our_name(line: flow.Line) -> None:
+    ticket = flow.submit_booking(line, _complete(line, "b-1"))
+    prints = {one.text(13): one for one in decode(line.queue.payload(ticket.submission_id)).of_type(14)}
+    assert prints["2"].rows(24) == (("2", "62", "0101", "57"),)
+    assert [row[:2] for row in prints["14"].rows(24)] == [("7", "67"), ("8", "68"), ("10", "70")]
+    assert "STATION QUALITY 80 OF 100 BY test, NOT NFIQ" in prints["2"].text(20)
 
 
 def test_submitting_twice_gives_the_same_ticket_and_one_entry(line: flow.Line) -> None:
