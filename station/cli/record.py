@@ -9,18 +9,24 @@ import argparse
 import datetime as dt
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from station import responses
-from station.cli import record_build
+from station.cli import record_build, record_look
 from station.errors import EnvironmentFault, RecordError
 from station.records import fields, tot
+from station.records import profile as profiles
 from station.records.check_images import Decoders
 from station.records.decode import decode
 from station.records.encode import encode
 from station.records.findings import Finding, Severity, errors
+from station.records.profile import Profile
+from station.records.profile import check as profile_check
+from station.records.reading import read
+from station.records.tables import TABLES
 from station.records.transaction import DATA, BinaryRecord, Record, TaggedRecord, Transaction, type_four
 from station.records.validate import validate
 
@@ -40,7 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             sub.add_argument(
                 "--no-images", action="store_true", help="do not decode the images, only their headers"
             )
+            sub.add_argument("--tot", help="the type of transaction it should be")
+            sub.add_argument("--profile", help="the bureau's rules: a name or a .toml file")
+        else:
+            sub.add_argument("--html", type=Path, metavar="FILE", help="write a page with the pictures")
     record_build.add_arguments(actions)
+    record_look.add_arguments(actions)
     copy = actions.add_parser("copy", help="read and write again; refuses unless the bytes are the same")
     copy.add_argument("input", type=Path)
     copy.add_argument("output", type=Path)
@@ -51,12 +62,16 @@ def run(args: argparse.Namespace) -> int:
     """Run one action."""
     if args.action == "build":
         return record_build.run(args)
+    if args.action == "diff":
+        return record_look.run_diff(args, _read(args.a), _read(args.b))
+    if args.action == "extract":
+        return record_look.run_extract(args, _read(args.file))
     if args.action == "copy":
         return _copy(args.input, args.output, args.json)
     content = _read(args.file)
     if args.action == "show":
-        return _show(content, args.json)
-    return _check(args.file, content, args.json, decoders={} if args.no_images else _decoders())
+        return _show(content, args.json, args.html)
+    return _check(args, content)
 
 
 def _read(path: Path) -> bytes:
@@ -92,26 +107,46 @@ def _copy(source: Path, target: Path, as_json: bool) -> int:
     return 0
 
 
-def _check(path: Path, content: bytes, as_json: bool, decoders: Decoders) -> int:
-    try:
-        today = dt.datetime.now(dt.UTC).date()
-        findings = validate(decode(content), today=today, decoders=decoders)
-    except RecordError as failure:
-        findings = (Finding(failure.code, "", failure.message),)
+def _check(args: argparse.Namespace, content: bytes) -> int:
+    findings = check(
+        content,
+        {} if args.no_images else _decoders(),
+        args.tot,
+        profiles.load(args.profile) if args.profile else None,
+    )
     wrong = len(errors(findings))
-    if as_json:
-        print(
-            json.dumps(
-                {"file": str(path), "ok": wrong == 0, "findings": [_finding(each) for each in findings]}
-            )
-        )
+    if args.json:
+        shown = [_finding(each) for each in findings]
+        print(json.dumps({"file": str(args.file), "ok": wrong == 0, "findings": shown}))
         return 1 if wrong else 0
     for each in findings:
+        place = "" if each.offset is None else f" (byte {each.offset})"
         print(
-            f"{each.severity:7}  record {each.record:<2}  {each.field or '-':7}  {each.code}: {each.message}"
+            f"{each.severity:7}  record {each.record:<2}  {each.field or '-':7}  {each.code}: {each.message}{place}"
         )
-    print(f"{path}: {wrong} errors, {len(findings) - wrong} warnings")
+        if each.advice:
+            print(f"{'':20}{each.advice}")
+    print(f"{args.file}: {wrong} errors, {len(findings) - wrong} warnings")
     return 1 if wrong else 0
+
+
+def check(
+    content: bytes, decoders: Decoders, wanted: str | None = None, profile: Profile | None = None
+) -> tuple[Finding, ...]:
+    """Everything wrong with a file: its framing, the standard's tables, the type asked for, the bureau's rules."""
+    reading = read(content)
+    txn = reading.transaction
+    if txn is None:
+        return reading.findings
+    today = dt.datetime.now(dt.UTC).date()
+    findings = [*reading.findings, *validate(txn, today=today, decoders=decoders)]
+    if wanted and txn.tot != wanted:
+        findings.append(
+            Finding("type1.tot_wanted", "1.004", f"the file is {txn.tot or 'nameless'}, not {wanted}")
+        )
+    if profile is not None:
+        findings += profile_check(txn, profile)
+    return tuple(sorted(findings, key=lambda each: each.record))
 
 
 def _finding(each: Finding) -> dict[str, Any]:
@@ -122,6 +157,8 @@ def _finding(each: Finding) -> dict[str, Any]:
         "message": each.message,
         "severity": severity,
         "record": each.record,
+        "offset": each.offset,
+        "advice": each.advice,
     }
 
 
@@ -132,19 +169,40 @@ def _decoders() -> Decoders:
     return {name: codecs.by_name(name).decode for name in ("WSQ20", "PNG", "JP2")}
 
 
-def _show(content: bytes, as_json: bool) -> int:
-    txn = decode(content)
+def _show(content: bytes, as_json: bool, page: Path | None) -> int:
+    """Show what can be read; what is damaged is said on standard error, and the exit code is 1."""
+    reading = read(content)
+    txn = reading.transaction
+    for each in reading.findings:
+        print(f"{each.code}: {each.message} (byte {each.offset})", file=sys.stderr)
+    if txn is None:
+        return 1
+    if page is not None:
+        _write(page, record_look.page(txn, [line for record in txn.records for line in _lines(txn, record)]))
     if as_json:
         print(json.dumps(_as_json(txn), ensure_ascii=False))
-        return 0
+    else:
+        _print(txn, content, reading.whole)
+    return 0 if reading.whole else 1
+
+
+def _print(txn: Transaction, content: bytes, whole: bool) -> None:
     for record in txn.records:
         for line in _lines(txn, record):
             print(line)
     kind = tot.by_tot(txn.tot)
-    if kind is not None and kind.RESPONSE:
+    if whole and kind is not None and kind.RESPONSE:
         for line in responses.plain(responses.read(content)):
             print(f"  {line}")
-    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as failure:
+        raise EnvironmentFault(
+            "environment.file", f"{path} cannot be written: {failure.strerror}"
+        ) from failure
 
 
 def _as_json(txn: Transaction) -> dict[str, Any]:
@@ -189,7 +247,7 @@ def _type_four(record: BinaryRecord) -> dict[str, Any] | None:
 
 def _names(txn: Transaction, record_type: int) -> dict[int, str]:
     kind = tot.by_tot(txn.tot)
-    tables: dict[int, Sequence[fields.FieldRule]] = {1: fields.TYPE_1, 14: fields.TYPE_14}
+    tables: dict[int, Sequence[fields.FieldRule]] = dict(TABLES)
     if kind is not None:
         tables[2] = kind.TYPE_2
     return {rule.number: rule.mnemonic for rule in tables.get(record_type, ())} | {DATA: "DATA"}

@@ -24,7 +24,8 @@ from station.imaging.quality import nfiq2
 from station.records import profile as profiles
 from station.records import tot
 from station.records.encode import encode
-from station.records.findings import Finding, errors
+from station.records.fields_type_2 import RULES
+from station.records.findings import Finding, Severity, errors
 from station.records.header import Header
 from station.records.prints import Nfiq2, Segment, TenprintImage
 from station.records.profile import Profile
@@ -123,20 +124,51 @@ def build(args: argparse.Namespace, profile: Profile | None) -> tuple[bytes, tup
         known = ", ".join(sorted(t.upper() for t in tot.names() if not tot.load(t).RESPONSE))
         raise RecordError("record.unknown_tot", f"no submission is called {args.tot}", f"one of: {known}")
     missing = _missing(given.missing)
-    form = args.type or (str(profile.prints.record_type) if profile else "14")
-    images = [_image(path, args, given.reader, missing) for path in _prints(args.prints)]
+    form = args.type or (str(profile.prints.record_types[0]) if profile else "14")
+    subject, notes = fitting(given.subject, kind)
+    paths = _prints(args.prints, kind.PRINTS[1], notes)
+    images = [_image(path, args, given.reader, missing) for path in paths]
     now = dt.datetime.now(dt.UTC)
     header = Header(
-        tcn=given.header.tcn or f"{given.header.ori}-{now:%Y%m%d}-{secrets.token_hex(6).upper()}"[:40],
+        tcn=given.header.tcn or _control_number(profile, given.header.ori, now),
         dai=given.header.dai or (profile.header.dai if profile else None) or given.header.ori,
         ori=given.header.ori,
         dat=now.astimezone().date(),
         gmt=now,
         pry=given.header.pry,
     )
-    txn = maker(header, given.subject, images, missing, form=form)
+    txn = maker(header, subject, images, missing, form=form)
     findings = validate(txn, today=header.dat)
-    return encode(txn), findings + (profiles.check(txn, profile) if profile else ())
+    return encode(txn), (*notes, *findings, *(profiles.check(txn, profile) if profile else ()))
+
+
+def fitting(subject: dict[str, Any], kind: tot.TransactionType) -> tuple[dict[str, Any], list[Finding]]:
+    """The values this type of transaction has fields for, and a warning for each known field it has not: one
+    subject.toml serves several types. A key that is no field at all stays, and is refused later."""
+    own = {name for rule in kind.TYPE_2 for name in (rule.mnemonic, f"2.{rule.number:03d}")}
+    known = {name for rule in RULES for name in (rule.mnemonic, f"2.{rule.number:03d}")}
+    left = [key for key in subject if key.strip().upper() in known - own]
+    notes = [
+        Finding(
+            "build.left_out",
+            f"2.{_number(key):03d}",
+            f"{key}: a {kind.TOT} has no such field",
+            Severity.WARNING,
+        )
+        for key in left
+    ]
+    return {key: value for key, value in subject.items() if key not in left}, notes
+
+
+def _number(key: str) -> int:
+    wanted = key.strip().upper()
+    return next(rule.number for rule in RULES if wanted in (rule.mnemonic, f"2.{rule.number:03d}"))
+
+
+def _control_number(profile: Profile | None, ori: str, now: dt.datetime) -> str:
+    """A new control number: the bureau's prefix, the agency, the day, and 48 random bits."""
+    prefix = profile.header.tcn_prefix if profile else ""
+    return f"{prefix}{ori}-{now:%y%m%d}-{secrets.token_hex(6).upper()}"[:40]
 
 
 def read_subject(path: Path) -> SubjectFile:
@@ -172,7 +204,7 @@ def _refuse(finger: str) -> bool:
     raise ValueError(f"{finger} is not a finger")
 
 
-def _prints(folder: Path) -> list[Path]:
+def _prints(folder: Path, most: int, notes: list[Finding]) -> list[Path]:
     found = sorted(path for path in folder.glob("*") if _NAME.fullmatch(path.name))
     if not found:
         raise EnvironmentFault(
@@ -180,7 +212,10 @@ def _prints(folder: Path) -> list[Path]:
             f"{folder} has no prints",
             "name them like 02-rolled.png and 13-plain.png",
         )
-    return found
+    if len(found) > most:
+        message = f"{len(found)} prints; the first {most} were taken"
+        notes.append(Finding("build.left_out", "1.003", message, Severity.WARNING))
+    return found[:most]
 
 
 def _image(

@@ -33,6 +33,12 @@ HAI = "XXX"
 DOA = "20260102"
 ASL = [{ DOO = "20260101", AOL = "SYNTHETIC OFFENCE" }]
 CRI = "XX0010000"
+# What other types ask for; a type that has no such field leaves it out and says so.
+ATN = "SYNTHETIC DESK"
+DPR = "20260102"
+RFP = "CRIMINAL JUSTICE EMPLOYMENT"
+TSR = "C"
+NDR = "1"
 
 [reader]
 make = "Example"

@@ -27,20 +27,23 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class HeaderRules(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What 1.002, 1.007, 1.009 and 1.013 must be; tcn: a regular expression."""
+    """What 1.002, 1.007, 1.009 and 1.013 must be; tcn: a regular expression; tcn_prefix: how it must begin, and how
+    `record build` begins the ones it makes."""
 
     citation: str
     dai: str | None = None
     ver: str | None = None
     dom: tuple[str, str] | None = None
     tcn: str | None = None
+    tcn_prefix: str = ""
 
 
 class PrintRules(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which record type and compressions are taken, and how large: bytes of a record, bytes of the whole file."""
+    """Which record types (the preferred one first) and compressions are taken, and how large: bytes of a record,
+    bytes of the whole file."""
 
     citation: str
-    record_type: Literal[4, 14] = 14
+    record_types: Annotated[tuple[Literal[4, 14], ...], Meta(min_length=1)] = (14, 4)
     cga: tuple[str, ...] = ("WSQ20",)
     max_record_bytes: int | None = None
     max_bytes: int | None = None
@@ -123,6 +126,9 @@ def _check_header(txn: Transaction, rules: HeaderRules) -> Iterator[Finding]:
             )
     if rules.tcn is not None and not re.fullmatch(rules.tcn, txn.tcn):
         yield _finding("profile.tcn", "1.009", f"the control number is not {rules.tcn}", 0, rules.citation)
+    if not txn.tcn.startswith(rules.tcn_prefix):
+        message = f"the control number does not begin with {rules.tcn_prefix}"
+        yield _finding("profile.tcn_prefix", "1.009", message, 0, rules.citation)
 
 
 def _check_prints(txn: Transaction, rules: PrintRules) -> Iterator[Finding]:
@@ -132,8 +138,8 @@ def _check_prints(txn: Transaction, rules: PrintRules) -> Iterator[Finding]:
         total += size
         if record.type not in (4, 14):
             continue
-        if record.type != rules.record_type:
-            message = f"this bureau takes prints as Type-{rules.record_type}"
+        if record.type not in rules.record_types:
+            message = f"this bureau takes prints as Type-{' or '.join(map(str, rules.record_types))}"
             yield _finding("profile.record_type", "1.003", message, position, rules.citation)
         if _cga(record) not in rules.cga:
             tag = "4.008" if record.type == 4 else "14.011"
