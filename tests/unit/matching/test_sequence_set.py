@@ -189,7 +189,12 @@ def test_a_false_match_rate_is_told_when_the_matcher_has_one(monkeypatch):
 
 
 def test_the_shipped_matcher_is_used_when_none_is_given():
-    assert {one.code for one in check_set(a_set())} == {"sequence.cannot_tell"}
+    rng = np.random.default_rng(1)
+    x, y, angle = (rng.uniform(10, high, 40).astype(np.float32) for high in (390, 390, 350))
+    kind, quality = np.ones(40, np.uint8), np.full(40, 60, np.uint8)
+    one = MinutiaTemplate(400, 400, 500, x, y, angle, kind, quality)
+    (found,) = check_set([SetImpression(FGP(f), FGP(f), one) for f in (2, 3)])
+    assert found.code == "sequence.repeated"
 
 
 def test_scores_of_a_set_with_itself_are_the_same_both_ways():
