@@ -8,6 +8,7 @@ alone looks the same from a left hand turned one way and a right hand turned the
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ WIDTH_SD = 0.09
 LEAN_SD = np.radians(8.0)
 """of one finger against the hand"""
 TILT_SD = np.radians(40.0)
-TILTS = np.radians(np.arange(-36.0, 36.1, 3.0))
+TILTS = np.radians(np.arange(-36.0, 36.1, 4.0))
 """around the first guess"""
 ABSENT = 10.0
 """cost of a finger that should be there and is not"""
@@ -53,19 +54,23 @@ STRAY = 8.0
 BEHIND = 0.06
 """of that cost for a patch behind the tips: lower joints and palm are to be expected"""
 BEHIND_MM = 13.0
-MOST = 8
+SHORTLIST = 48
+"""choices of tips and lean for which the others are looked at"""
+MOST = 7
 """candidates, the strongest"""
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
     """One way to read the picture. fingers: (position 1 to 10, tip) across the hand; tilt: radians of the whole hand
-    counter-clockwise; cost: lower is likelier; strays: tips that are none, and not behind."""
+    counter-clockwise; cost: lower is likelier; misfit: its part that does not come from absent fingers; strays: tips
+    that are none, and not behind."""
 
     hand: Hand
     fingers: tuple[tuple[int, Tip], ...]
     tilt: float
     cost: float
+    misfit: float
     strays: tuple[Tip, ...]
 
 
@@ -79,8 +84,10 @@ class Shape:
     across: Array
     down: Array
 
-    @classmethod
-    def of(cls, hand: Hand, positions: Sequence[int]) -> Shape:
+    @staticmethod
+    @functools.lru_cache(maxsize=128)
+    def of(hand: Hand, positions: tuple[int, ...]) -> Shape:
+        """The shape of some fingers of a hand."""
         side = -1.0 if hand == "left" else 1.0
         rows = {p: (THUMBS[p] if hand == "thumbs" else ARC[(p - 1) % 5 + 1]) for p in positions}
         ordered = tuple(sorted(positions, key=lambda p: side * rows[p][0]))
@@ -90,15 +97,17 @@ class Shape:
         spread = np.outer(table[:, 0], table[:, 0])
         across = free + SPREAD_SD**2 * spread + ACROSS_SD**2 * np.eye(k)
         down = free + SLANT_SD**2 * spread + np.diag(table[:, 2] ** 2)
-        return cls(hand, ordered, table, np.asarray(np.linalg.inv(across)), np.asarray(np.linalg.inv(down)))
+        return Shape(hand, ordered, table, np.asarray(np.linalg.inv(across)), np.asarray(np.linalg.inv(down)))
 
 
-def fits(found: Sequence[Tip], frame: float, hand: Hand, positions: Sequence[int]) -> list[Fit]:
-    """The best fit for every choice of fingers, at most two fewer than `positions` or than there are candidates."""
+def fits(
+    found: Sequence[Tip], frame: float, hand: Hand, positions: Sequence[int], fewer: Sequence[int]
+) -> list[Fit]:
+    """The best fit for every choice of fingers: by how many of `fewer` fewer than `positions` or than candidates."""
     tips = sorted(found, key=lambda tip: -tip.patch.mass)[:MOST]
     most = min(len(tips), len(positions))
     made = []
-    for count in range(max(most - 2, 1), most + 1):
+    for count in sorted({max(most - less, 1) for less in fewer}):
         for chosen in itertools.combinations(positions, count):
             shape = Shape.of(hand, chosen)
             made.append(_fit(tips, frame, shape, ABSENT * (len(positions) - count)))
@@ -112,19 +121,26 @@ def _fit(tips: Sequence[Tip], frame: float, shape: Shape, cost: float) -> Fit:
     u = cos * places[:, 0] - sin * places[:, 1]
     v = sin * places[:, 0] + cos * places[:, 1]
     order = np.argsort(u, axis=1)
-    combos = np.array(list(itertools.combinations(range(len(tips)), len(shape.positions))))
-    picked = order[:, combos]  # [tilt, combination, finger]
+    picked = order[:, _combinations(len(tips), len(shape.positions))]  # [tilt, combination, finger]
     rows = np.arange(TILTS.size)[:, None, None]
     total = _arc_cost(u[rows, picked], v[rows, picked], shape)
     total = total + _size_cost(tips, picked, shape) + _lean_cost(tips, picked, shape)
     total = total + 0.5 * ((TILTS + frame) / TILT_SD)[:, None] ** 2
-    stray = _stray_cost(tips, u, v, picked)
-    at, which = divmod(int((total + stray.sum(axis=2)).argmin()), total.shape[1])
-    members = picked[at, which]
-    fingers = tuple((p, tips[i]) for p, i in zip(shape.positions, members.tolist(), strict=True))
-    strays = tuple(tips[i] for i in np.flatnonzero(stray[at, which] > 0.25 * STRAY).tolist())
-    whole = float(total[at, which] + stray[at, which].sum()) + cost
-    return Fit(shape.hand, fingers, frame + float(TILTS[at]), whole, strays)
+    last = min(SHORTLIST, total.size) - 1
+    likely = np.argpartition(total, last, axis=None)[: last + 1]
+    at, members = likely // total.shape[1], picked.reshape(-1, picked.shape[2])[likely]
+    stray = _stray_cost(tips, u[at], v[at], members)
+    whole = total.ravel()[likely] + stray.sum(axis=1)
+    first = int(whole.argmin())
+    fingers = tuple((p, tips[i]) for p, i in zip(shape.positions, members[first].tolist(), strict=True))
+    strays = tuple(tips[i] for i in np.flatnonzero(stray[first] > 0.25 * STRAY).tolist())
+    lean, misfit = frame + float(TILTS[at[first]]), float(whole[first])
+    return Fit(shape.hand, fingers, lean, misfit + cost, misfit, strays)
+
+
+@functools.lru_cache(maxsize=64)
+def _combinations(of: int, count: int) -> NDArray[np.intp]:
+    return np.array(list(itertools.combinations(range(of), count)), np.intp)
 
 
 def _arc_cost(u: Array, v: Array, shape: Shape) -> Array:
@@ -147,16 +163,15 @@ def _lean_cost(tips: Sequence[Tip], picked: NDArray[np.intp], shape: Shape) -> A
     return np.asarray(cost.sum(axis=2))
 
 
-def _stray_cost(tips: Sequence[Tip], u: Array, v: Array, picked: NDArray[np.intp]) -> Array:
-    """[tilt, combination, tip]: what it costs to leave each tip out."""
+def _stray_cost(tips: Sequence[Tip], u: Array, v: Array, members: NDArray[np.intp]) -> Array:
+    """[choice, tip]: what it costs to leave each tip out. u, v [choice, tip]; members [choice, finger]."""
     mass = np.array([t.patch.mass for t in tips])
     area = np.array([t.patch.area for t in tips])
-    usual = np.median(mass[picked], axis=2)[..., None]
-    out = np.ones((*picked.shape[:2], mass.size), bool)
-    np.put_along_axis(out, picked, False, axis=2)
-    rows = np.arange(u.shape[0])[:, None, None]
-    across = np.abs(u[:, None, :, None] - u[rows, picked][:, :, None, :])
-    front = np.take_along_axis(v[rows, picked], across.argmin(axis=3), axis=2)
-    behind = v[:, None, :] > front + BEHIND_MM
+    usual = np.median(mass[members], axis=1)[:, None]
+    out = np.ones(u.shape, bool)
+    np.put_along_axis(out, members, False, axis=1)
+    across = np.abs(u[:, :, None] - np.take_along_axis(u, members, axis=1)[:, None, :])
+    front = np.take_along_axis(np.take_along_axis(v, members, axis=1), across.argmin(axis=2), axis=1)
+    behind = v > front + BEHIND_MM
     size = np.minimum(mass / usual, 1.0) * np.minimum(area / 70.0, 1.0)
     return np.asarray(STRAY * size * out * np.where(behind, BEHIND, 1.0))

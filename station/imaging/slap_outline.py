@@ -18,6 +18,8 @@ from station.imaging.slap_tips import Tip
 
 FAINT = 0.4
 """of a tip's own contrast that its outline needs"""
+USUAL_PERCENT = 70.0
+"""which of its contrasts counts as its own: a wet finger has lost most"""
 REACH_MM = 3.0
 """how far a tip grows at most"""
 PAST_CREASE_MM = 0.8
@@ -37,7 +39,7 @@ def grown(tip: Tip, others: Sequence[Tip], frame: float, field: Field) -> Tip:
     reach = round(REACH_MM / CELL_MM) + 2
     window = tuple(slice(max(int(c.min()) - reach, 0), int(c.max()) + reach + 1) for c in (rows, columns))
     near, far = own[window], rest[window]
-    limit = FAINT * float(np.median(field.contrast[own > 0]))
+    limit = FAINT * float(np.percentile(field.contrast[own > 0], USUAL_PERCENT))
     away = cv2.distanceTransform(1 - near, cv2.DIST_L2, 5)
     faint = (field.contrast[window] > limit) & (away * CELL_MM <= REACH_MM) & (far == 0)
     if far.any():

@@ -6,6 +6,7 @@ and dirt are dark or rough, but not parallel. Nothing here knows about hands.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import cv2
@@ -64,9 +65,15 @@ class Patch:
         """mm²"""
         return float(self.x.size) * CELL_MM**2
 
-    @property
+    @functools.cached_property
     def mass(self) -> float:
+        """Sum of the strengths."""
         return float(self.weight.sum())
+
+    @functools.cached_property
+    def middle(self) -> tuple[float, float]:
+        """x, y, mm"""
+        return float(self.x.mean()), float(self.y.mean())
 
     def frame(self, tilt: float) -> tuple[Float, Float]:
         """Across (u) and down (v) a hand that leans `tilt` radians counter-clockwise, mm."""
@@ -81,9 +88,10 @@ class Patch:
     def keep(self, which: NDArray[np.bool_]) -> Patch:
         return Patch(self.x[which], self.y[which], self.weight[which])
 
+    @functools.cached_property
     def axis(self) -> tuple[float, float]:
         """Lean of the long axis from vertical, radians counter-clockwise as seen, and length over width (1 to 4)."""
-        dx, dy = self.x - self.x.mean(), self.y - self.y.mean()
+        dx, dy = self.x - np.float32(self.middle[0]), self.y - np.float32(self.middle[1])
         xx, yy, xy = float((dx * dx).mean()), float((dy * dy).mean()), float((dx * dy).mean())
         spread = float(np.hypot(xx - yy, 2 * xy))
         lean = 0.5 * float(np.arctan2(2 * xy, yy - xx))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from station.imaging.slap_patches import CELL_MM, Patch
+from station.imaging.slap_patches import CELL_MM, Float, Patch
 
 WIDEST_MM = 24.0
 """no fingertip's print is wider: a thumb, pressed hard."""
@@ -22,6 +22,10 @@ CREASE_DIP = 0.62
 LEAN = np.radians(60.0)
 """an axis that leans further is not that of a finger."""
 FEW_CELLS = 40
+MOST = 8
+"""candidates, the strongest"""
+USUAL_MM2 = 250.0
+"""a patch larger than a fingertip says no more about the lean than one: it may be a palm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,21 +47,22 @@ def tilt(patches: Sequence[Patch]) -> float:
     """Radians counter-clockwise by which the hand leans, from the long axes; 0 when no patch is long."""
     total = 0j
     for patch in patches:
-        axis, elongation = patch.axis()
+        axis, elongation = patch.axis
         if abs(axis) < LEAN:
-            total += np.exp(2j * axis) * (min(elongation, 2.5) - 1.0) * patch.area
+            total += np.exp(2j * axis) * (min(elongation, 2.5) - 1.0) * min(patch.area, USUAL_MM2)
     return 0.5 * float(np.angle(total)) if abs(total) > 0 else 0.0
 
 
 def tips(patches: Sequence[Patch], frame: float) -> list[Tip]:
-    """Every patch as a candidate in the frame of a hand that leans `frame` radians."""
-    return [_tip(patch, patches, frame) for patch in patches]
+    """The strongest patches as candidates in the frame of a hand that leans `frame` radians."""
+    largest = sorted(patches, key=lambda patch: -patch.mass)[:MOST]
+    return [_tip(patch, patches, frame) for patch in largest]
 
 
 def _tip(patch: Patch, others: Sequence[Patch], frame: float) -> Tip:
     cut = _cut(patch, frame)
     u, v = cut.frame(frame)
-    left, right = (float(np.percentile(u, q)) for q in (2, 98))
+    left, right = _ends(u)
     top, bottom = float(v.min()), float(v.max())
     middle = ((left + right) / 2, (top + bottom) / 2)
     width, length = right - left + CELL_MM, bottom - top + CELL_MM
@@ -69,8 +74,8 @@ def _cut(patch: Patch, frame: float) -> Patch:
     """Only the last joint: down to a crease that shows, or as far as its width allows."""
     u, v = patch.frame(frame)
     depth = v - v.min()
-    upper = u[depth <= max(float(np.median(depth)), 8.0)]
-    width = min(float(np.percentile(upper, 98) - np.percentile(upper, 2)) + CELL_MM, WIDEST_MM)
+    left, right = _ends(u[depth <= max(float(np.sort(depth)[depth.size // 2]), 8.0)])
+    width = min(right - left + CELL_MM, WIDEST_MM)
     first, last = (factor * width for factor in LENGTH_TO_WIDTH)
     if float(depth.max()) < first:
         return patch
@@ -83,19 +88,27 @@ def _cut(patch: Patch, frame: float) -> Patch:
     return patch.keep(depth <= (first + low * CELL_MM if deep else last))
 
 
+def _ends(values: Float) -> tuple[float, float]:
+    """The 2nd and the 98th hundredth."""
+    ordered = np.sort(values)
+    last = ordered.size - 1
+    return float(ordered[round(0.02 * last)]), float(ordered[round(0.98 * last)])
+
+
 def _lean(
     cut: Patch, patch: Patch, others: Sequence[Patch], frame: float, middle: tuple[float, float], width: float
 ) -> tuple[float, float]:
     """The direction of one finger: its long axis, and the way to what lies behind it."""
-    axis, elongation = cut.axis()
+    axis, elongation = cut.axis
     evidence = [(_turn(axis - frame), (4.0 * max(elongation - 1.05, 0.0)) ** 2 * 12.0)]
+    cos, sin = float(np.cos(frame)), float(np.sin(frame))
     for other in others:
-        u, v = other.frame(frame)
-        du, dv = float(u.mean()) - middle[0], float(v.mean()) - middle[1]
+        x, y = other.middle
+        du, dv = cos * x - sin * y - middle[0], sin * x + cos * y - middle[1]
         if other is not patch and abs(du) < 0.6 * width and 12.0 < dv < 32.0:
             evidence.append((float(np.arctan2(du, dv)), 40.0))
     if patch.x.size - cut.x.size > FEW_CELLS:
-        whole, long = patch.axis()
+        whole, long = patch.axis
         evidence.append((_turn(whole - frame), 30.0 * max(long - 1.2, 0.0)))
     evidence = [(lean, trust) for lean, trust in evidence if abs(lean) < LEAN]
     total = sum(trust for _, trust in evidence)
