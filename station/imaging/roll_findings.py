@@ -24,10 +24,14 @@ ADVICE: dict[str, str] = {
 
 SLIP_MM = 0.28
 """mm between two frames, on which the picture moves on the glass. Skin drawn along by the roll moves less. chosen."""
-SMEAR_SHARE = 0.05
+SMEAR_SHARE = 0.04
 """share of the roll whose best frame is blurred. chosen."""
+SMEAR_FRAMES = 0.2
+"""share of the frames that are blurred, even where better ones cover their skin: the finger dragged. chosen."""
 BLURRED = 0.72
 """of the roll's usual sharpness: less is blurred. chosen."""
+DROP = 0.82
+"""of the last clear frame's sharpness: less is blurred. A clean roll changes by a twentieth a frame."""
 GAP_MM = 0.7
 """mm of columns without contact inside the roll. chosen: one ridge and a half."""
 COLUMN_SHARE = 0.5
@@ -78,8 +82,8 @@ class RollResult:
 @dataclass(frozen=True)
 class Stop:
     """One frame on its way. centre, left, right: px in the stitched picture; area: px²; step: how far the picture moved
-    on the glass since the frame before, px; sharp: gradient for its contrast; overlap: shared with what was there, 0
-    to 1; touching: False for empty glass."""
+    on the glass since the frame before, px; sharp: gradient for its contrast; blurred: much less sharp than the clear
+    frame before; overlap: shared with what was there, 0 to 1; touching: False for empty glass."""
 
     touching: bool
     centre: float = 0.0
@@ -88,13 +92,14 @@ class Stop:
     area: float = 0.0
     step: float = 0.0
     sharp: float = 0.0
+    blurred: bool = False
     overlap: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Journey:
     """A whole roll. seen: bool [h, w] of the small grid, where it was touched; sharp: float32 [h, w], sharpness of the
-    frame each place was taken from; cell: px per cell."""
+    frame each place was taken from, 0 for a blurred one; cell: px per cell."""
 
     stops: Sequence[Stop]
     seen: NDArray[np.bool_]
@@ -136,8 +141,13 @@ def _slip(journey: Journey) -> Iterator[RollFinding]:
 def _smear(journey: Journey) -> Iterator[RollFinding]:
     blurred = journey.seen & (journey.sharp < BLURRED * journey.usual_sharp)
     share = float(blurred.sum()) / max(1, int(journey.seen.sum()))
+    dragged = [stop for stop in journey.touching if stop.blurred]
     if share >= SMEAR_SHARE:
         yield _finding("roll.smear", f"{100 * share:.0f} % of the roll is blurred", _box(journey, blurred))
+    elif len(dragged) > SMEAR_FRAMES * len(journey.touching):
+        yield _finding(
+            "roll.smear", f"the finger dragged in {len(dragged)} frames", _between(journey, dragged)
+        )
 
 
 def _gap(journey: Journey) -> Iterator[RollFinding]:

@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from station.errors import ImageError
 from station.imaging import check
 from station.imaging.roll_contact import CELL, Contact, look
-from station.imaging.roll_findings import BACK_MM, SLIP_MM, Journey, RollProgress, RollResult, Stop, findings
+from station.imaging.roll_findings import (
+    BACK_MM,
+    DROP,
+    SLIP_MM,
+    Journey,
+    RollProgress,
+    RollResult,
+    Stop,
+    findings,
+)
 from station.imaging.roll_register import Laid, lay
 
 Gray = NDArray[np.uint8]
@@ -101,10 +110,16 @@ class RollStitcher:
                 contact.area,
                 0.0 if first else step,
                 contact.sharp,
+                self._is_blurred(contact.sharp),
                 1.0 if first else overlap,
             )
         )
         self._paint(picture, frame, contact)
+
+    def _is_blurred(self, sharp: float) -> bool:
+        """Much less sharp than the last clear frame: sharpness changes slowly along a finger."""
+        clear = [stop.sharp for stop in self._stops if stop.touching and not stop.blurred]
+        return bool(clear) and sharp < DROP * clear[-1]
 
     def _lay(self, picture: Gray, frame: Gray, common: tuple[int, int, int, int], before: Laid) -> Laid:
         if min(common[2:]) < 2 * EDGE:
@@ -130,11 +145,13 @@ class RollStitcher:
         small[:, 2] /= CELL
         size = (self._depth.shape[1], self._depth.shape[0])
         depth = np.minimum(cv2.warpAffine(contact.depth, small, size), np.float32(DEEP))
+        blurred = self._stops[-1].blurred
         depth *= np.float32(min(1.0, (contact.sharp / max(self._usual_sharp(), 1e-6)) ** 2))
+        depth *= np.float32(0.5 if blurred else 1.0)
         gain = np.where(self._depth > 0.0, (depth - self._depth) / np.float32(SEAM), np.float32(1.0))
         alpha = np.where(depth > 0.0, np.clip(gain, 0.0, 1.0), 0.0).astype(np.float32)
         better = alpha >= 0.5
-        self._sharp[better] = contact.sharp
+        self._sharp[better] = 0.0 if blurred else contact.sharp
         self._depth = np.maximum(self._depth, depth)
         self._blend(picture, frame, alpha)
 
