@@ -46,9 +46,10 @@ class Match(_Part, frozen=True):
 
 
 class Link(_Part, frozen=True):
-    """How to talk to it. Bauds in bits/s, packet_bytes: payload per packet, address and password as on the wire."""
+    """How to talk to it; library: through somebody's library. Bauds in bits/s, packet_bytes: payload per packet,
+    address and password as on the wire."""
 
-    kind: Literal["uart", "usb"]
+    kind: Literal["uart", "usb", "library"]
     baud_default: int = 0
     baud_probe: tuple[int, ...] = ()
     baud_work: int = 0
@@ -211,10 +212,11 @@ def _contradictions(profile: Profile) -> list[str]:
         (profile.schema == SCHEMA, f"schema is {profile.schema}, this program reads {SCHEMA}"),
         (bool(_ID.match(profile.id)), f"id {profile.id!r} is not lower case letters, digits and dashes"),
         (all(_USB.match(one) for one in profile.match.usb), "match.usb entries look like 05ba:000a"),
-        (link.kind == "usb" or bool(link.baud_probe), "a uart needs link.baud_probe"),
-        (link.kind == "uart" or bool(profile.match.usb), "a usb reader needs match.usb"),
+        (link.kind != "uart" or bool(link.baud_probe), "a uart needs link.baud_probe"),
+        (link.kind != "usb" or bool(profile.match.usb), "a usb reader needs match.usb"),
         (
-            bool(image.sizes) and all(s.width > 0 and s.height > 0 for s in image.sizes),
+            bool(image.sizes or image.size_from_device)
+            and all(s.width > 0 and s.height > 0 for s in image.sizes),
             "image.sizes is empty",
         ),
         (profile.ppi.nominal > 0, "ppi.nominal must be positive"),

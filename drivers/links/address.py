@@ -1,6 +1,7 @@
 """Where a reader is: in goes an address text, out comes its parts, or the byte link it names.
 
-Forms: `serial:/dev/ttyUSB0`, `usb:05ba:000a`, `usb:05ba:000a@bus-port`, `unix:/run/livescan/capture.sock`.
+Forms: `serial:/dev/ttyUSB0`, `usb:05ba:000a`, `usb:05ba:000a@bus-port`, `unix:/run/livescan/capture.sock`,
+`libfprint:DRIVER/ID`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _USB = re.compile(r"^([0-9a-fA-F]{4}):([0-9a-fA-F]{4})(?:@(\d+-\d+(?:\.\d+)*))?$
 
 @dataclass(frozen=True)
 class Address:
-    """scheme: serial, usb or unix; path for serial and unix; vendor, product and where (`bus-port`) for usb."""
+    """scheme: serial, usb, unix or libfprint; path for all but usb; vendor, product and where (`bus-port`) for usb."""
 
     scheme: str
     path: str = ""
@@ -28,7 +29,7 @@ class Address:
 def parse(text: str) -> Address:
     """Split an address. Raises LinkError link.address when it is none of the forms."""
     scheme, colon, rest = text.partition(":")
-    if colon and scheme in {"serial", "unix"} and rest:
+    if colon and scheme in {"serial", "unix", "libfprint"} and rest:
         return Address(scheme, path=rest)
     if scheme == "usb" and (usb := _USB.match(rest)):
         return Address("usb", vendor=int(usb[1], 16), product=int(usb[2], 16), where=usb[3])
