@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from drivers.clock import SystemClock
 from drivers.errors import CaptureRetry, LinkError, ReaderFault
-from drivers.models import _libfprint_helper as libfprint_helper
 from drivers.links.memory import MemoryLink
 from drivers.links.process import ProcessLink
+from drivers.models import _libfprint_helper as libfprint_helper
 from drivers.models import libfprint as model
 from drivers.models.libfprint import LibfprintReader
 from drivers.reader import CaptureKind, CaptureRequest, ReaderState
