@@ -1,102 +1,84 @@
-"""What a minutia's neighbourhood looks like, free of position and rotation. In: template; out: Prepared.
+"""What a minutia's neighbourhood looks like, free of position and rotation. In: minutiae; out: a vector for each.
 
 A cylinder per minutia after Cappelli, Ferrara and Maltoni (Minutia Cylinder-Code, PAMI 32(12), 2010): cells around
-it, turned with its direction, times layers of direction difference; a neighbour adds to the cells near it.
+it, turned with its direction, times layers of direction difference; a neighbour adds to the cells near it. The
+cylinder is then projected on the few directions in which neighbourhoods of different minutiae differ most and
+impressions of the same differ least (linear discriminant analysis, Fisher 1936), learned from synthetic fingers:
+`station bench descriptors` makes the table anew.
 """
 
 from __future__ import annotations
 
-import threading
-import weakref
-from dataclasses import dataclass
+import functools
+import importlib.resources
+import io
 
 import numpy as np
 from numpy.typing import NDArray
 
-from station.friction_ridge import MinutiaTemplate
 from station.matching import parameters as p
 
 Matrix = NDArray[np.float32]
 
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """n minutiae at 500 ppi. x, y: px, y up (so that angles turn as the template's do); angle: radians;
-    kind: uint8; cylinders: float32 [n, cells·layers]; norms: float32 [n], 0 = too few neighbours."""
-
-    x: Matrix
-    y: Matrix
-    angle: Matrix
-    kind: NDArray[np.uint8]
-    cylinders: Matrix
-    norms: Matrix
-
-    def __len__(self) -> int:
-        return int(self.x.size)
+TABLE = "descriptor.npz"
 
 
-_cache: weakref.WeakKeyDictionary[MinutiaTemplate, Prepared] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
+@functools.cache
+def projection() -> tuple[Matrix, Matrix]:
+    """mean float32 [cells·layers]; directions float32 [cells·layers, DESCRIPTOR]."""
+    data = (importlib.resources.files("station.matching") / TABLE).read_bytes()
+    with np.load(io.BytesIO(data), allow_pickle=False) as table:
+        return table["mean"].astype(np.float32), table["directions"].astype(np.float32)
 
 
-def prepare(template: MinutiaTemplate) -> Prepared:
-    """The template ready for matching; remembered as long as the template lives."""
-    with _lock:
-        known = _cache.get(template)
-    if known is None:
-        known = _prepare(template)
-        with _lock:
-            _cache[template] = known
-    return known
+def describe(x: Matrix, y: Matrix, angle: Matrix, weight: Matrix) -> Matrix:
+    """float32 [n, DESCRIPTOR], length 1 each; 0 for a minutia with fewer than MIN_NEIGHBOURS neighbours.
+
+    x, y: px at 500 ppi, y up; angle: radians; weight: 0 to 1, how much a minutia adds to others' cylinders.
+    """
+    values, neighbours = cylinders(x, y, angle, weight)
+    mean, directions = projection()
+    looks = (values - mean) @ directions
+    looks /= np.maximum(np.linalg.norm(looks, axis=1, keepdims=True), 1e-6)
+    looks[neighbours < p.MIN_NEIGHBOURS] = 0.0
+    return np.ascontiguousarray(looks, dtype=np.float32)
 
 
-def _prepare(template: MinutiaTemplate) -> Prepared:
-    scale = np.float32(500.0 / template.ppi)
-    x, y = template.x * scale, -template.y * scale
-    angle = np.radians(template.angle).astype(np.float32)
-    cylinders, norms = _cylinders(x, y, angle)
-    return Prepared(x, y, angle, template.kind, cylinders, norms)
+def _line() -> Matrix:
+    return (((np.arange(p.CELLS) + 0.5) / p.CELLS * 2 - 1) * p.RADIUS).astype(np.float32)
 
 
-def _cell_centres() -> tuple[Matrix, Matrix]:
-    """u along the minutia's direction, v to its left: float32 [cells] inside the circle."""
-    line = (np.arange(p.CELLS, dtype=np.float32) + 0.5) / p.CELLS * 2 - 1
-    u, v = (a.ravel() * np.float32(p.RADIUS) for a in np.meshgrid(line, line))
-    inside = np.hypot(u, v) <= p.RADIUS
-    return np.asarray(u[inside], dtype=np.float32), np.asarray(v[inside], dtype=np.float32)
+_LINE = _line()
+_INSIDE = (np.hypot(_LINE[:, None], _LINE[None, :]) <= p.RADIUS).ravel()
+_LAYERS = ((np.arange(p.LAYERS) + 0.5) * (2 * np.pi / p.LAYERS) - np.pi).astype(np.float32)
 
 
-_U, _V = _cell_centres()
-
-
-def _cylinders(x: Matrix, y: Matrix, angle: Matrix) -> tuple[Matrix, Matrix]:
-    if x.size == 0:
-        return np.zeros((0, _U.size * p.LAYERS), np.float32), np.zeros(0, np.float32)
+def cylinders(x: Matrix, y: Matrix, angle: Matrix, weight: Matrix) -> tuple[Matrix, NDArray[np.intp]]:
+    """Cell values float32 [n, cells·layers], 0 to 1, and how many neighbours each minutia has. As `describe`."""
+    n, cells = x.size, int(_INSIDE.sum())
+    if n == 0:
+        return np.zeros((0, cells * p.LAYERS), np.float32), np.zeros(0, np.intp)
     dx, dy = x[None, :] - x[:, None], y[None, :] - y[:, None]
-    cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    u, v = cos * dx + sin * dy, cos * dy - sin * dx
-    near = np.hypot(dx, dy) <= p.RADIUS + 2 * p.CELL_SIGMA
+    near = dx * dx + dy * dy <= np.float32((p.RADIUS + 2 * p.CELL_SIGMA) ** 2)
     np.fill_diagonal(near, False)
-    u, v, turn, weight = _gather(near, u, v, angle[None, :] - angle[:, None])
-    distance = (u[:, None, :] - _U[None, :, None]) ** 2 + (v[:, None, :] - _V[None, :, None]) ** 2
-    place = np.exp(distance * np.float32(-0.5 / p.CELL_SIGMA**2)) * weight[:, None, :]
-    layers = (np.arange(p.LAYERS, dtype=np.float32) + 0.5) * (2 * np.pi / p.LAYERS) - np.pi
-    off = wrap(turn[:, :, None] - layers.astype(np.float32))
-    direction = np.exp(off**2 * np.float32(-0.5 / np.radians(p.LAYER_SIGMA) ** 2))
-    value = 1.0 - np.exp(-(place @ direction) / np.float32(p.SATURATION))
-    cylinders = value.reshape(x.size, -1).astype(np.float32)
-    norms = np.where(near.sum(axis=1) >= p.MIN_NEIGHBOURS, np.linalg.norm(cylinders, axis=1), 0.0)
-    return cylinders, norms.astype(np.float32)
+    neighbours = near.sum(axis=1)
+    packed = np.argsort(~near, axis=1, kind="stable")[:, : max(int(neighbours.max()), 1)]
+    mine = np.arange(n)[:, None]
+    dx, dy, share = dx[mine, packed], dy[mine, packed], near[mine, packed] * weight[packed]
+    cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    along = _bumps(cos * dx + sin * dy, _LINE, p.CELL_SIGMA)
+    aside = _bumps(cos * dy - sin * dx, _LINE, p.CELL_SIGMA) * share[:, None, :]
+    place = (aside[:, :, None, :] * along[:, None, :, :]).reshape(n, p.CELLS**2, -1)[:, _INSIDE]
+    off = wrap((angle[packed] - angle[:, None])[:, None, :] - _LAYERS[None, :, None])
+    direction = np.exp(off * off * np.float32(-0.5 / np.radians(p.LAYER_SIGMA) ** 2))
+    value = 1.0 - np.exp((place @ direction.transpose(0, 2, 1)) * np.float32(-1.0 / p.SATURATION))
+    return value.reshape(n, -1).astype(np.float32), neighbours
 
 
-def _gather(
-    near: NDArray[np.bool_], u: Matrix, v: Matrix, turn: Matrix
-) -> tuple[Matrix, Matrix, Matrix, Matrix]:
-    """Only the neighbours, packed to the left: [n, most neighbours] each, and weight 1 or 0."""
-    most = max(int(near.sum(axis=1).max()), 1)
-    order = np.argsort(~near, axis=1, kind="stable")[:, :most]
-    rows = np.arange(near.shape[0])[:, None]
-    return u[rows, order], v[rows, order], turn[rows, order], near[rows, order].astype(np.float32)
+def _bumps(where: Matrix, centres: Matrix, sigma: float) -> Matrix:
+    """Gaussian of each distance to each centre: [n, centres, neighbours] from [n, neighbours]."""
+    gap = where[:, None, :] - centres[None, :, None]
+    return np.asarray(np.exp(gap * gap * np.float32(-0.5 / sigma**2)), dtype=np.float32)
 
 
 def wrap(radians: Matrix) -> Matrix:
@@ -104,11 +86,3 @@ def wrap(radians: Matrix) -> Matrix:
     return np.asarray(
         radians - np.float32(2 * np.pi) * np.rint(radians / np.float32(2 * np.pi)), dtype=np.float32
     )
-
-
-def similarity(a: Prepared, b: Prepared) -> Matrix:
-    """1 - |A-B| / (|A|+|B|) of every two cylinders, in one matrix product. float32 [na, nb], 0 to 1."""
-    na, nb = a.norms[:, None], b.norms[None, :]
-    gap = np.sqrt(np.maximum(na**2 + nb**2 - 2.0 * (a.cylinders @ b.cylinders.T), 0.0))
-    value = 1.0 - gap / np.maximum(na + nb, 1e-6)
-    return np.where((na > 0) & (nb > 0), value, 0.0).astype(np.float32)

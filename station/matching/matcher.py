@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from station.friction_ridge import MinutiaTemplate
-from station.matching import alignment, consistency
 from station.matching import parameters as p
-from station.matching.alignment import Overlay
-from station.matching.descriptors import Prepared, prepare, similarity
+from station.matching.alignment import overlay
+from station.matching.consistency import Pairs, relax
+from station.matching.descriptors import Matrix
+from station.matching.evidence import evidence, weigh
+from station.matching.prepared import Prepared, prepare
 
 SAME = 40.0
-"""score from which two impressions are very likely of one finger (measured false match rate: docs/imaging.md)."""
+"""score from which two impressions are very likely of one finger (measured false match rate: docs/matching.md)."""
+FEWEST = 3
+"""minutiae an impression needs to be compared at all."""
 
 
 @dataclass(frozen=True)
@@ -30,35 +35,43 @@ class Comparison:
 NOTHING = Comparison(0.0, 0, (0, 0), 0.0)
 
 
+def match(a: MinutiaTemplate, b: MinutiaTemplate) -> float:
+    """How alike two templates are: 0 (nothing in common) to 100; from SAME = 40 on, very likely one finger.
+
+    The same for (a, b) and (b, a), free of rotation and shift; `false_match_rate` says what a score means.
+    """
+    return compare(a, b).score
+
+
 def compare(a: MinutiaTemplate, b: MinutiaTemplate) -> Comparison:
     """Score and evidence."""
     first, second = prepare(a), prepare(b)
-    if len(first) < 3 or len(second) < 3:
+    if first.key <= second.key:
+        return compare_prepared(first, second)
+    found = compare_prepared(second, first)
+    return Comparison(found.score, found.matched, (found.common[1], found.common[0]), -found.rotation_deg)
+
+
+def compare_prepared(first: Prepared, second: Prepared) -> Comparison:
+    """As `compare`, in the order of their keys."""
+    if min(len(first), len(second)) < FEWEST:
         return NOTHING
-    alike = similarity(first, second)
-    pairs = consistency.relax(first, second, alike)
-    if pairs.a.size < 2:
-        return NOTHING
-    overlay = alignment.best(first, second, pairs)
-    if overlay.a.size < 3:
-        return NOTHING
-    return Comparison(_score(first, second, overlay), overlay.a.size, overlay.common, overlay.rotation_deg)
+    alike = first.looks.dot(second.columns)
+    return judge(first, second, alike, relax(first, second, alike))
 
 
-def _score(first: Prepared, second: Prepared, overlay: Overlay) -> float:
-    """Log-odds of the same finger from three things, weighed on the development sets."""
-    count = overlay.a.size
-    share = count / (float(np.sqrt(overlay.common[0] * overlay.common[1])) + p.SHRINK_SHARE)
-    firm = consistency.firmness(first, overlay.a, second, overlay.b) * count / (count + p.SHRINK_FIRM)
-    close = float(overlay.closeness.mean())
-    weigh = p.WEIGHT_SHARE * share + p.WEIGHT_FIRM * firm + p.WEIGHT_CLOSE * close + p.WEIGHT_NONE
-    return float(max(weigh, 0.0))
+def judge(first: Prepared, second: Prepared, alike: Matrix, pairs: Pairs) -> Comparison:
+    """From consistent pairs to a score; without an alignment where there is little hope."""
+    if pairs.support < p.HOPEFUL:
+        return Comparison(hopeless(pairs.support), 0, (0, 0), 0.0)
+    laid = overlay(first, second, pairs, alike)
+    if laid.a.size < FEWEST:
+        return Comparison(hopeless(p.HOPEFUL), int(laid.a.size), (0, 0), math.degrees(laid.turn))
+    score = weigh(evidence(first, second, laid, alike))
+    common = int(np.count_nonzero(laid.near_a)), int(np.count_nonzero(laid.near_b))
+    return Comparison(score, int(laid.a.size), common, math.degrees(laid.turn))
 
 
-def match(a: MinutiaTemplate, b: MinutiaTemplate) -> float:
-    """How alike two templates are: 0 (nothing in common) to about 110; from SAME = 40 on, very likely one finger.
-
-    Symmetric up to a few hundredths of its scale, free of rotation and shift. What false match rate a score means
-    was measured on impostor pairs: docs/imaging.md.
-    """
-    return compare(a, b).score
+def hopeless(support: float) -> float:
+    """Score of a pair that is not aligned: below HOPELESS_SCORE, in proportion to what little support there is."""
+    return max(0.0, p.HOPELESS_SCORE * support / p.HOPEFUL)
