@@ -20,7 +20,7 @@ from drivers.reader import Cancelled, CaptureKind, CaptureRequest, Frame, Previe
 from station.booking import Attempt, Finding, Segment
 from station.booking_plan import LABELS, Step, fingers_of
 from station.errors import ImageError
-from station.friction_ridge import FGP, Impression, MinutiaTemplate, QualityCause, QualityReport
+from station.friction_ridge import FGP, IMP, Impression, MinutiaTemplate, QualityCause, QualityReport
 from station.imaging.quality import LiveJudge, LiveState, LiveVerdict, nfiq2
 
 Gray = NDArray[np.uint8]
@@ -53,11 +53,13 @@ class Instruments:
     wrong_finger: Callable[[MinutiaTemplate, FGP, Templates], Any]
     draw: Callable[[Gray, MinutiaTemplate, QualityReport], NDArray[np.uint8]]
     nfiq2: Callable[[Gray, int], int] = lambda _gray, _ppi: nfiq2.NOT_ATTEMPTED
+    plain_as_roll: Callable[[Gray, int, FGP], Any] = lambda _gray, _ppi, _fgp: None
 
     @classmethod
     def shipped(cls) -> Instruments:
         """The station's own functions, imported on first use."""
         from station import imaging, matching
+        from station.imaging import roll
         from station.matching import sequence
 
         return cls(
@@ -69,6 +71,7 @@ class Instruments:
             wrong_finger=sequence.wrong_finger,
             draw=imaging.draw,
             nfiq2=nfiq2.score,
+            plain_as_roll=roll.plain_as_roll,
         )
 
 
@@ -198,14 +201,15 @@ def examine(
     """Judge a final frame against the plan and what was taken before.
 
     taken: templates of the single fingers accepted so far, by FGP 1 to 10. Order of the verdicts: fingers that
-    cannot be told apart ask for a retake; then a wrong finger; then quality below the threshold. Raises CaptureRetry
-    `capture.blank` when there is nothing on the frame, ImageError when it is no fingerprint image at all.
+    cannot be told apart, and a finger laid down where a roll was asked, ask for a retake; then
+    a wrong finger; then quality below the threshold. Raises CaptureRetry `capture.blank` when there is nothing on
+    the frame, ImageError when it is no fingerprint image at all.
     """
     template = _extract(frame, tools)
     if len(fingers_of(step.fgp)) == 1:
         report = tools.assess(frame.pixels, frame.ppi)
         segments: tuple[Segment, ...] = ()
-        plan_cause = None
+        plan_cause = _roll_cause(frame, step, tools)
         finding = _finding(tools.wrong_finger(template, fingers_of(step.fgp)[0], taken))
     else:
         report, segments, plan_cause, finding = _examine_slap(frame, step, template, taken, tools)
@@ -226,8 +230,16 @@ def examine(
 def _nfiq2(frame: Frame, step: Step, segments: Sequence[Segment], tools: Instruments) -> dict[int, int]:
     """NFIQ 2 of each finger of an accepted impression; it takes about 100 ms a finger."""
     if not segments:
-        return {int(step.fgp): tools.nfiq2(frame.pixels, frame.ppi)}
+        return {int(fingers_of(step.fgp)[0]): tools.nfiq2(frame.pixels, frame.ppi)}
     return {int(one.fgp): tools.nfiq2(_cut_out(frame, one.box)[0], frame.ppi) for one in segments}
+
+
+def _roll_cause(frame: Frame, step: Step, tools: Instruments) -> QualityCause | None:
+    """A plain touch where a roll was asked, `plain_for_roll`; the reader may call it a roll all the same."""
+    if step.imp is not IMP.LIVESCAN_ROLLED:
+        return None
+    found = tools.plain_as_roll(frame.pixels, frame.ppi, step.fgp)
+    return None if found is None else QualityCause("plain_for_roll", 1.0, found.advice, found.box)
 
 
 def _extract(frame: Frame, tools: Instruments) -> MinutiaTemplate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -74,6 +75,23 @@ def test_another_finger_taken_before_is_a_wrong_finger_however_good():
     assert outcome.result == "wrong_finger"
     assert outcome.finding.with_fgp == 3
     assert not outcome.attempt().accepted
+
+
+def test_a_finger_laid_down_where_a_roll_was_asked_is_a_retake_that_says_so():
+    narrow = SimpleNamespace(advice="roll it", box=(1, 2, 3, 4))
+    tools = replace(fake_tools(), plain_as_roll=lambda pixels, ppi, fgp: narrow if fgp == 2 else None)
+    outcome = judged(coded([2]), FGP(2), tools=tools)
+    assert (outcome.result, outcome.causes[0].code, outcome.causes[0].box) == (
+        "retake",
+        "plain_for_roll",
+        narrow.box,
+    )
+    assert judged(coded([3]), FGP(3), tools=tools).result == "accepted"
+
+
+def test_a_plain_impression_may_be_as_narrow_as_it_is():
+    tools = replace(fake_tools(), plain_as_roll=lambda pixels, ppi, fgp: pytest.fail("not a roll"))
+    assert judged(coded([1]), FGP.PLAIN_RIGHT_THUMB, tools=tools).result == "accepted"
 
 
 def test_a_plain_thumb_is_compared_as_the_thumb_it_should_be():
@@ -321,6 +339,11 @@ def test_a_slap_has_an_nfiq2_for_each_finger_and_a_failure_is_kept():
     tools, _ = with_nfiq2([50, 255, 48, 47])
     outcome = judged(coded([2, 3, 4, 5]), FGP.PLAIN_RIGHT_FOUR, rolls(2, 3, 4, 5), tools=tools)
     assert nfiq2.noted(outcome.report) == {2: 50, 3: 255, 4: 48, 5: 47}
+
+
+def test_the_nfiq2_of_a_plain_thumb_is_that_of_the_thumb():
+    tools, _ = with_nfiq2([61])
+    assert nfiq2.noted(judged(coded([1], 70), FGP.PLAIN_RIGHT_THUMB, rolls(1), tools=tools).report) == {1: 61}
 
 
 def test_nfiq2_is_not_computed_for_what_is_not_accepted():
