@@ -1,24 +1,29 @@
 """Reply bytes → what they say, in plain words. Bytes in, a Response out; it decides nothing and touches nothing.
 
-EBTS 9.1 and 11.2: SRE (search done), ERRT (rejected), unsolicited notices; and our simulated bureau's SIMTEXT (late
-second-stage text, see `records/tot/second_stage.py`). A reply belongs to our submission when its TCR (1.010) is our
-TCN (1.009); without TCR it is for a person to place. A positive is a candidate for comparison, never an identity. A
-negative says that this search found no candidate in that file, never that there is no record.
+EBTS 9.1 and 11.2: SRE (search done), ERRT (rejected), RPISR, SRT, TPRR, unsolicited notices; and our simulated bureau's
+SIMTEXT (late second-stage text, see `records/tot/second_stage.py`). A reply belongs to our submission when its TCR
+(1.010) is our TCN (1.009); without TCR it is for a person to place. A positive is a candidate for comparison, never an
+identity. A negative is worded "this search returned no candidate". Words: `responses_texts.py`.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from station import responses_texts as texts
 from station.errors import RecordError
-from station.records import codes, tot
-from station.records.decode import decode
+from station.records import codes, decode, tot
 from station.records.transaction import TaggedRecord, Transaction
+from station.responses_reading import Explanation, code_of, explain
 
 MAX_BYTES = 32 * 2**20
 """A reply is text and at most a few photographs."""
+
+MAX_REPLIES = 100
+"""How many replies one file may hold, one behind the other."""
 
 SECOND_STAGE_TOT = "SIMTEXT"
 UNSOLICITED = frozenset({"UHN", "ULM", "UBM", "RBN", "SPN"})
@@ -27,17 +32,16 @@ UNSOLICITED = frozenset({"UHN", "ULM", "UBM", "RBN", "SPN"})
 SEARCHES = frozenset({"SRE", "RPISR", "SRT", "TPRR"})
 REJECTIONS = frozenset({"ERRT", "ERRA", "ERRI", "ERRL", "ERRB", "ERRR"})
 
-_CODE = re.compile(r"\s*([A-Z]\d{4})\b[\s:,-]*")
-
 
 class Outcome(enum.StrEnum):
     """What a reply amounts to, for the officer."""
 
     CANDIDATE = "candidate for comparison"
-    NO_CANDIDATE = "no candidate in that file"
+    NO_CANDIDATE = "this search returned no candidate"
     REJECTED = "rejected"
     SECOND_STAGE = "second-stage text"
     UNSOLICITED = "unsolicited notice"
+    RAP_SHEET = "rap sheet"
     UNDECIDED = "no clear result"
 
 
@@ -48,13 +52,28 @@ class Message:
     code: str | None
     text: str
 
+    @property
+    def explanation(self) -> Explanation:
+        """What it means when it stands in a rejection: fields and fingers it names, whose move, what to do."""
+        return explain(self.code, self.text)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of 2.064: record number and name as the bureau has them."""
+
+    ucn: str
+    name: str
+
 
 @dataclass(frozen=True)
 class Response:
     """What a reply says. Text is as received; `plain` makes it fit to show.
 
-    tcn: the bureau's own control number; tcr: ours, or None; srf: the letter of 2.059; ucn, sid: record numbers
-    of the candidate; rap_sheet: 2.075; transaction: all of it, bytes verbatim.
+    tcn: the bureau's own control number; tcr: ours, or None; srf: the first letter of 2.059, srfs all of them (a
+    combined reply has several Type-2 records); ucn, sid: record numbers to compare with; rap_sheet: 2.075; candidates:
+    2.064, best first; notes: 2.071 and 2.088; case: 2.010, of a latent notice; photographs: how many Type-10 records;
+    transaction: all of it, bytes verbatim.
     """
 
     tot: str
@@ -71,6 +90,11 @@ class Response:
     name: str | None
     rap_sheet: str | None
     transaction: Transaction
+    srfs: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    notes: tuple[str, ...] = ()
+    case: tuple[str, ...] = ()
+    photographs: int = 0
 
     @property
     def unsolicited(self) -> bool:
@@ -81,6 +105,16 @@ class Response:
         """True when it answers the submission with this control number."""
         return self.tcr is not None and self.tcr.strip() == tcn.strip()
 
+    def days_after(self, sent: dt.date) -> int | None:
+        """Days from the submission to the date of the reply (1.005); None when that is no date."""
+        digits = self.dat.strip()
+        try:
+            if len(digits) != 8 or not digits.isascii():
+                return None
+            return (dt.date(int(digits[:4]), int(digits[4:6]), int(digits[6:])) - sent).days
+        except ValueError:
+            return None
+
 
 def read(content: bytes) -> Response:
     """Read a reply.
@@ -88,50 +122,88 @@ def read(content: bytes) -> Response:
     Raises RecordError: record.too_large, every code of `records.decode`, and record.not_a_response for a
     transaction that a station sends and a bureau does not, or one without Type-2 text.
     """
-    if len(content) > MAX_BYTES:
-        raise RecordError("record.too_large", f"a reply of {len(content)} bytes is not believable")
-    txn = decode(content)
+    _check_size(content)
+    txn = decode.decode(content)
     kind = tot.by_tot(txn.tot)
-    texts = txn.of_type(2)
-    if (kind is not None and not kind.RESPONSE) or not texts:
+    bodies = txn.of_type(2)
+    if (kind is not None and not kind.RESPONSE) or not bodies:
         raise RecordError(
             "record.not_a_response",
             f"a {txn.tot or 'nameless'} transaction is not a reply",
             "keep it and tell the bureau",
         )
-    return _response(txn, texts[0])
+    return _response(txn, bodies)
 
 
-def _response(txn: Transaction, body: TaggedRecord) -> Response:
-    messages = tuple(_message(items[0]) for items in body.rows(60) if items[0])
+def read_all(content: bytes) -> tuple[Response, ...]:
+    """Read a file in which a bureau put several replies one behind the other. Raises RecordError as `read`."""
+    _check_size(content)
+    found: list[Response] = []
+    while content or not found:
+        if len(found) == MAX_REPLIES:
+            raise RecordError("record.too_large", f"more than {MAX_REPLIES} replies in one file")
+        end = _end_of_first(content)
+        found.append(read(content[:end]))
+        content = content[end:]
+    return tuple(found)
+
+
+def _check_size(content: bytes) -> None:
+    if len(content) > MAX_BYTES:
+        raise RecordError("record.too_large", f"a reply of {len(content)} bytes is not believable")
+
+
+def _end_of_first(content: bytes) -> int:
+    header, end = decode.header_of(content)
+    for record_type in decode.contents_of(header):
+        _, end = decode.record_at(content, end, record_type)
+    return end
+
+
+def _response(txn: Transaction, bodies: tuple[TaggedRecord, ...]) -> Response:
+    letters = tuple(body.text(59) or "" for body in bodies)
+    candidates = tuple(
+        Candidate(row[0], row[1] if len(row) > 1 else "")
+        for body in bodies
+        for row in body.rows(64)
+        if any(row)
+    )
     return Response(
         tot=txn.tot,
         tcn=txn.tcn,
         tcr=txn.tcr,
         ori=txn.header.text(8) or "",
         dat=txn.header.text(5) or "",
-        outcome=_outcome(txn.tot, body.text(59)),
-        srf=body.text(59),
-        messages=messages,
-        ucn=_all(body, 14),
-        sid=_all(body, 15),
-        oca=body.text(9),
-        name=body.text(18),
-        rap_sheet=body.text(75),
+        outcome=_outcome(txn.tot, letters, bool(candidates)),
+        srf=next((each for each in letters if each), None),
+        messages=tuple(Message(code_of(each), each) for each in _first_items(bodies, 60)),
+        ucn=_all(bodies, 14),
+        sid=_all(bodies, 15),
+        oca=_first(bodies, 9),
+        name=_first(bodies, 18),
+        rap_sheet="\n".join(_all(bodies, 75)) or None,
         transaction=txn,
+        srfs=tuple(each for each in letters if each),
+        candidates=candidates,
+        notes=(*_first_items(bodies, 71), *_first_items(bodies, 88)),
+        case=_all(bodies, 10),
+        photographs=sum(record.type == 10 for record in txn.records),
     )
 
 
-def _message(text: str) -> Message:
-    found = _CODE.match(text)
-    return Message(found[1] if found else None, text)
+def _first_items(bodies: tuple[TaggedRecord, ...], number: int) -> tuple[str, ...]:
+    return tuple(row[0] for body in bodies for row in body.rows(number) if row[0])
 
 
-def _all(record: TaggedRecord, number: int) -> tuple[str, ...]:
-    return tuple(item for items in record.rows(number) for item in items if item)
+def _all(bodies: tuple[TaggedRecord, ...], number: int) -> tuple[str, ...]:
+    return tuple(item for body in bodies for row in body.rows(number) for item in row if item)
 
 
-def _outcome(tot_name: str, srf: str | None) -> Outcome:
+def _first(bodies: tuple[TaggedRecord, ...], number: int) -> str | None:
+    return next((value for body in bodies if (value := body.text(number))), None)
+
+
+def _outcome(tot_name: str, letters: tuple[str, ...], candidates: bool) -> Outcome:
     if tot_name in REJECTIONS:
         return Outcome.REJECTED
     if tot_name == SECOND_STAGE_TOT:
@@ -140,53 +212,91 @@ def _outcome(tot_name: str, srf: str | None) -> Outcome:
         return Outcome.UNSOLICITED
     if tot_name not in SEARCHES:
         return Outcome.UNDECIDED
-    finding = codes.SRF.get(srf or "")
-    if finding in ("candidate", "possible"):
+    findings = {codes.SRF.get(letter) for letter in letters}
+    if candidates or findings & {"candidate", "possible"}:
         return Outcome.CANDIDATE
-    return Outcome.NO_CANDIDATE if finding == "none" else Outcome.UNDECIDED
+    if tot_name == "TPRR":
+        return Outcome.RAP_SHEET
+    return Outcome.NO_CANDIDATE if findings == {"none"} else Outcome.UNDECIDED
 
 
-_HEADLINES = {
-    Outcome.CANDIDATE: "The search returned a candidate for comparison. It is not an identification: a trained person "
-    "compares the prints before anything is done.",
-    Outcome.NO_CANDIDATE: "This search returned no candidate in that file. That is not proof that there is no record.",
-    Outcome.REJECTED: "The bureau rejected the submission. It is not on file there until corrected and sent anew.",
-    Outcome.SECOND_STAGE: "A second message came with text from another search. Nothing follows from it by itself; "
-    "a person must read it.",
-    Outcome.UNSOLICITED: "The bureau sent a notice that was not asked for. A person must read it and find its booking.",
-    Outcome.UNDECIDED: "The reply gives no clear result. A person must read it.",
-}
-
-_CLASSES = {
-    "A": "the agency is not authorised for this transaction; whose move: the bureau and your agency's administrator",
-    "E": "a field is missing or wrong; whose move: yours, correct the field and submit again",
-    "H": "the header (Type-1) is wrong; whose move: the station's administrator",
-    "L": "the prints or their order are the trouble; whose move: yours, look at the prints and take them again",
-}
-"""First letters of error codes (EFTS 7.0 appendix M; L from memory, not verified)."""
+def plain(response: Response, sent: dt.date | None = None) -> list[str]:
+    """Lines for the officer: what happened, whose move it is, what to do, then the bureau's own words, made safe to
+    show. sent: the day of the submission, to say when an answer is late."""
+    return [*_meaning(response), *_bureau_words(response), *_belongs(response, sent)]
 
 
-def plain(response: Response) -> list[str]:
-    """Lines for the officer: what happened, whose move it is, then the bureau's own words, made safe to show."""
-    lines = [_HEADLINES[response.outcome]]
+def _meaning(response: Response) -> Iterator[str]:
+    if response.outcome is Outcome.REJECTED:
+        yield texts.REJECTED
+        return
+    if len(response.srfs) > 1:
+        yield texts.MANY_PARTS.format(count=len(response.srfs))
+    for advice in _advice(response):
+        yield advice.happened + ("" if advice.verified else f" ({texts.NOT_VERIFIED})")
+        yield f"Whose move: {advice.move}."
+        yield f"What to do: {advice.fix}"
+
+
+def _advice(response: Response) -> list[texts.Advice]:
+    """What the type says and what each letter says, each once, in that order."""
+    found: list[texts.Advice] = []
+    of_type = texts.TYPES.get(response.tot)
+    if of_type is not None and (response.tot != "SRT" or response.candidates):
+        found.append(of_type)
+    searched = response.tot in SEARCHES
+    for letter in response.srfs if searched else ():
+        found.append(texts.RESULTS.get((response.tot, letter)) or _by_letter(letter))
+    if not found:
+        found.append(texts.CANDIDATE if response.outcome is Outcome.CANDIDATE else texts.NO_RESULT)
+    return list(dict.fromkeys(found))
+
+
+def _by_letter(letter: str) -> texts.Advice:
+    finding = codes.SRF.get(letter)
+    if finding in ("candidate", "possible"):
+        return texts.CANDIDATE
+    return texts.NO_CANDIDATE if finding == "none" else texts.RESULTS.get(("", letter), texts.NO_RESULT)
+
+
+def _bureau_words(response: Response) -> Iterator[str]:
     for message in response.messages:
-        lines.append(f"The bureau says: {_shown(message.text)}")
-        if message.code and response.outcome is Outcome.REJECTED and message.code[0] in _CLASSES:
-            lines.append(f"{message.code} means: {_CLASSES[message.code[0]]}.")
-    lines += [f"Record number to compare with (FBI, UCN): {_shown(number)}" for number in response.ucn]
-    lines += [f"Record number to compare with (state, SID): {_shown(number)}" for number in response.sid]
+        yield f"The bureau says: {shown(message.text)}"
+        if response.outcome is Outcome.REJECTED:
+            yield from _rejection(message)
+    for note in response.notes:
+        yield f"The bureau notes: {shown(note)}"
+    for rank, candidate in enumerate(response.candidates, 1):
+        yield f"Candidate {rank} for comparison: {shown(candidate.ucn)} {shown(candidate.name)}".rstrip()
+    for number in response.ucn:
+        yield f"Record number to compare with (FBI, UCN): {shown(number)}"
+    for number in response.sid:
+        yield f"Record number to compare with (state, SID): {shown(number)}"
+    if response.case:
+        yield f"Case of the latent print: {shown(' '.join(response.case))}"
     if response.rap_sheet:
-        lines.append(f"A rap sheet of {len(response.rap_sheet)} characters came with it.")
-    lines.append(_belongs(response))
-    return lines
+        yield f"A rap sheet of {len(response.rap_sheet)} characters came with it."
+    if response.photographs:
+        yield f"{response.photographs} photograph(s) came with it."
 
 
-def _belongs(response: Response) -> str:
-    if response.tcr is None:
-        return "It names no submission of ours (no TCR): a person must find where it belongs."
-    return f"It answers the submission {_shown(response.tcr)}."
+def _rejection(message: Message) -> Iterator[str]:
+    told = message.explanation
+    code = f" ({message.code})" if message.code else ""
+    yield f"What happened: {told.happened}{code}" + ("" if told.verified else f" ({texts.NOT_VERIFIED})")
+    yield f"Whose move: {told.move}."
+    yield f"What to do: {shown(told.fix)}"
 
 
-def _shown(text: str) -> str:
+def _belongs(response: Response, sent: dt.date | None) -> Iterator[str]:
+    days = None if sent is None else response.days_after(sent)
+    if days is not None and days > 1:
+        yield texts.LATE.format(days=days)
+    elif days is not None and days < -1:  # a bureau in another time zone may be a day behind
+        yield texts.EARLY
+    yield texts.NO_TCR if response.tcr is None else texts.ANSWERS.format(tcr=shown(response.tcr))
+
+
+def shown(text: str) -> str:
     """Text on one line without control and direction characters, which could change a terminal or hide a word."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())

@@ -62,7 +62,7 @@ def test_show_of_a_response_ends_with_plain_words(tmp_path: Path, capsys: pytest
     path = tmp_path / "response.an2"
     path.write_bytes(encode(sre.build(answer, {"SRF": "N"})))
     assert main(["record", "show", str(path)]) == 0
-    assert "not proof that there is no record" in capsys.readouterr().out
+    assert "This search returned no candidate." in capsys.readouterr().out
 
 
 def test_check_of_a_good_file_is_0_and_of_a_faulty_one_is_1(
