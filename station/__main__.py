@@ -22,6 +22,7 @@ VERBS: dict[str, str] = {
     "assess": "score the quality of images, with causes and advice",
     "stitch": "put the frames of one roll together, and say what went wrong",
     "extract": "extract a minutiae template from an image",
+    "segment": "find the fingers of a slap, and which hand it is",
     "match": "compare two images or templates",
     "convert": "write a template file in another format",
     "record": "show, check or copy an ANSI/NIST-ITL file",

@@ -21,6 +21,8 @@ HALO_INK = 0.12
 """of the way from the platen's grey to that of ridges"""
 HALO_SHARE = 0.3
 """of the surroundings of the fingers that are so grey without ridges: then there is a halo."""
+FINGER_ALIKE = 0.7
+"""of the strength of the fingers, and as large as a fingertip: what lies beside them is one more"""
 NEAR_MM, AROUND_MM = 1.0, 5.0
 
 _NAMES = {1: "thumb", 2: "index", 3: "middle", 4: "ring", 5: "little"}
@@ -35,7 +37,7 @@ def judged(
     bare: SlapSegmentation,
     expected: Sequence[int],
     field: Field,
-    strays: Sequence[Polygon],
+    strays: Sequence[tuple[Polygon, float]],
     ppi: int,
     shape: tuple[int, ...],
 ) -> SlapSegmentation:
@@ -85,9 +87,18 @@ def _hand(bare: SlapSegmentation) -> Iterator[SlapFinding]:
 
 
 def _places(
-    bare: SlapSegmentation, strays: Sequence[Polygon], ppi: int, shape: tuple[int, ...]
+    bare: SlapSegmentation, strays: Sequence[tuple[Polygon, float]], ppi: int, shape: tuple[int, ...]
 ) -> Iterator[SlapFinding]:
-    for polygon in strays:
+    for polygon, alike in strays:
+        if alike > FINGER_ALIKE:
+            yield SlapFinding(
+                "slap.more_fingers",
+                f"something like another finger lies beside the {len(bare.fingers)} that belong here",
+                "Leave only the fingers that are asked for on the glass, and wipe it.",
+                stops=True,
+                box=bounds(polygon),
+            )
+            continue
         yield SlapFinding(
             "slap.neighbour",
             "ridges beside the fingers: another touch, a palm or an earlier print",

@@ -34,6 +34,7 @@ THUMBS: dict[int, tuple[float, float, float, float, float]] = {
     6: (-13.0, 0.0, 4.0, 0.0, 0.0),
     1: (13.0, 0.0, 4.0, 0.0, 0.0),
 }
+ALONE = (0.0, 0.0, 4.0, 0.0, 0.0)
 ACROSS_SD = 2.2
 """mm, each finger for itself"""
 SPREAD_SD = 0.14
@@ -54,6 +55,9 @@ STRAY = 8.0
 BEHIND = 0.06
 """of that cost for a patch behind the tips: lower joints and palm are to be expected"""
 BEHIND_MM = 13.0
+COLUMN_MM = 9.0
+"""how far from a thumb's or a single finger's axis lower joints and palm may lie. Behind four fingers they may be
+anywhere."""
 SHORTLIST = 48
 """choices of tips and lean for which the others are looked at"""
 MOST = 7
@@ -64,14 +68,14 @@ MOST = 7
 class Fit:
     """One way to read the picture. fingers: (position 1 to 10, tip) across the hand; tilt: radians of the whole hand
     counter-clockwise; cost: lower is likelier; misfit: its part that does not come from absent fingers; strays: tips
-    that are none, and not behind."""
+    that are none, and not behind, with how much each is like a finger, 0 to 1."""
 
     hand: Hand
     fingers: tuple[tuple[int, Tip], ...]
     tilt: float
     cost: float
     misfit: float
-    strays: tuple[Tip, ...]
+    strays: tuple[tuple[Tip, float], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +93,7 @@ class Shape:
     def of(hand: Hand, positions: tuple[int, ...]) -> Shape:
         """The shape of some fingers of a hand."""
         side = -1.0 if hand == "left" else 1.0
-        rows = {p: (THUMBS[p] if hand == "thumbs" else ARC[(p - 1) % 5 + 1]) for p in positions}
+        rows = {p: (THUMBS.get(p, ALONE) if hand == "thumbs" else ARC[(p - 1) % 5 + 1]) for p in positions}
         ordered = tuple(sorted(positions, key=lambda p: side * rows[p][0]))
         table = np.array([(side * u, v, s, w, side * a) for u, v, s, w, a in (rows[p] for p in ordered)])
         k = len(ordered)
@@ -129,11 +133,12 @@ def _fit(tips: Sequence[Tip], frame: float, shape: Shape, cost: float) -> Fit:
     last = min(SHORTLIST, total.size) - 1
     likely = np.argpartition(total, last, axis=None)[: last + 1]
     at, members = likely // total.shape[1], picked.reshape(-1, picked.shape[2])[likely]
-    stray = _stray_cost(tips, u[at], v[at], members)
+    stray = _stray_cost(tips, u[at], v[at], members, np.inf if shape.hand in ("right", "left") else COLUMN_MM)
     whole = total.ravel()[likely] + stray.sum(axis=1)
     first = int(whole.argmin())
     fingers = tuple((p, tips[i]) for p, i in zip(shape.positions, members[first].tolist(), strict=True))
-    strays = tuple(tips[i] for i in np.flatnonzero(stray[first] > 0.25 * STRAY).tolist())
+    alike = stray[first] / STRAY
+    strays = tuple((tips[i], float(alike[i])) for i in np.flatnonzero(alike > 0.25).tolist())
     lean, misfit = frame + float(TILTS[at[first]]), float(whole[first])
     return Fit(shape.hand, fingers, lean, misfit + cost, misfit, strays)
 
@@ -163,8 +168,9 @@ def _lean_cost(tips: Sequence[Tip], picked: NDArray[np.intp], shape: Shape) -> A
     return np.asarray(cost.sum(axis=2))
 
 
-def _stray_cost(tips: Sequence[Tip], u: Array, v: Array, members: NDArray[np.intp]) -> Array:
-    """[choice, tip]: what it costs to leave each tip out. u, v [choice, tip]; members [choice, finger]."""
+def _stray_cost(tips: Sequence[Tip], u: Array, v: Array, members: NDArray[np.intp], column: float) -> Array:
+    """[choice, tip]: what it costs to leave each tip out. u, v [choice, tip]; members [choice, finger]; column:
+    mm across within which a thing behind a finger belongs to it."""
     mass = np.array([t.patch.mass for t in tips])
     area = np.array([t.patch.area for t in tips])
     usual = np.median(mass[members], axis=1)[:, None]
@@ -172,6 +178,6 @@ def _stray_cost(tips: Sequence[Tip], u: Array, v: Array, members: NDArray[np.int
     np.put_along_axis(out, members, False, axis=1)
     across = np.abs(u[:, :, None] - np.take_along_axis(u, members, axis=1)[:, None, :])
     front = np.take_along_axis(np.take_along_axis(v, members, axis=1), across.argmin(axis=2), axis=1)
-    behind = v > front + BEHIND_MM
+    behind = (v > front + BEHIND_MM) & (across.min(axis=2) < column)
     size = np.minimum(mass / usual, 1.0) * np.minimum(area / 70.0, 1.0)
     return np.asarray(STRAY * size * out * np.where(behind, BEHIND, 1.0))

@@ -55,7 +55,7 @@ def segment(
         fingers = _as_asked(fingers, expected)
     tilt = 0.0 if best is None else float(np.degrees(best.tilt))
     bare = SlapSegmentation(asked, fingers, len(expected), hand, round(certainty, 3), round(tilt, 1))
-    strays = [] if best is None else [outline(tip, ppi, gray.shape) for tip in best.strays]
+    strays = [] if best is None else [(outline(tip, ppi, gray.shape), alike) for tip, alike in best.strays]
     return slap_findings.judged(bare, expected, reading.field, strays, ppi, gray.shape)
 
 
