@@ -1,0 +1,1 @@
+"""Readers that come, go and move: a placeholder until the service uses it."""
