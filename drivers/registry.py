@@ -76,6 +76,8 @@ def discover() -> list[Candidate]:
 def find(name: str) -> Candidate:
     """The attached reader of that name: an id or an address as discover() has them, or `usb:vid:pid` where one such
     device is attached. Raises LinkError link.not_found when there is none, link.address when there are several."""
+    if name.startswith("libfprint:"):  # libfprint has a list of its own, and asking for it takes a process
+        return Candidate(name, "libfprint", "libfprint", name, "through libfprint", False, False)
     found = discover()
     named = [one for one in found if name in (one.id, one.address)]
     named = named or [one for one in found if name == one.address.partition("@")[0] or name == one.profile]

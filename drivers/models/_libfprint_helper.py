@@ -3,8 +3,9 @@
 Started by drivers/models/libfprint.py as `/usr/bin/python3 _libfprint_helper.py`, because GObject introspection comes
 with the system's Python. Messages are those of drivers/wires/libfprint.py. It ends when standard input ends.
 
-Host: {"do": "list"}, {"do": "open", "id": "uru4000/0"}, {"do": "capture", "number": n}, {"do": "cancel"}.
-Helper: {"is": "devices", …}, "opened", "finger", "image" (with pixels), "retry", "cancelled", "error".
+Host: {"do": "list"}, {"do": "open", "id": "uru4000/0"}, {"do": "capture", "number": n}, {"do": "cancel"},
+{"do": "alive"}.
+Helper: {"is": "devices", …}, "opened", "finger", "image" (with pixels), "retry", "cancelled", "alive", "error".
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from drivers.wires.libfprint import Message, Parser, pack
+from drivers.wires.libfprint import Message, Parser, WireError, pack
 
 _LIBRARIES = ("FPrint", "Gio", "GLib")
 
@@ -39,6 +40,7 @@ class Helper:
         self._device: Any = None
         self._cancel: Any = None
         self._number = 0
+        self._doing = ""  # open, capture, or nothing
 
     def obey(self, facts: dict[str, Any]) -> None:
         """Do one command; what goes wrong is said, not raised."""
@@ -55,6 +57,8 @@ class Helper:
                     self._open(str(facts.get("id", "")))
                 case "capture":
                     self._capture(int(facts.get("number", 0)))
+                case "alive":
+                    say({"is": "alive", "doing": self._doing})
                 case "cancel" if self._cancel is not None:
                     self._cancel.cancel()
                 case "cancel":
@@ -86,11 +90,20 @@ class Helper:
                 }
             )
             return
-        about, device = found[0]
-        device.open_sync(None)
+        device = found[0][1]
+        self._doing = "open"
+        device.open(None, self._opened)
+
+    def _opened(self, device: Any, result: Any) -> None:
+        self._doing = ""
+        try:
+            device.open_finish(result)
+        except Exception as error:  # as in obey
+            self._tell(error)
+            return
         self._device = device
         device.connect("notify::finger-status", self._finger)
-        say({"is": "opened", **about})
+        say({"is": "opened", **self._about(device)})
 
     def _finger(self, device: Any, _: Any) -> None:
         there = bool(device.get_finger_status() & self._fprint.FingerStatusFlags.PRESENT)
@@ -99,10 +112,11 @@ class Helper:
     def _capture(self, number: int) -> None:
         self._number = number
         self._cancel = self._gio.Cancellable()
+        self._doing = "capture"
         self._device.capture(True, self._cancel, self._captured)
 
     def _captured(self, device: Any, result: Any) -> None:
-        self._cancel = None
+        self._cancel, self._doing = None, ""
         try:
             image = device.capture_finish(result)
         except Exception as error:  # as above
@@ -142,8 +156,12 @@ def main() -> int:
         if not data:
             loop.quit()
             return False
-        for message in parser.feed(data):
-            helper.obey(message.facts)
+        try:
+            for message in parser.feed(data):
+                helper.obey(message.facts)
+        except WireError:
+            loop.quit()  # what follows cannot be understood either: the host sees the end and starts anew
+            return False
         return True
 
     glib.io_add_watch(0, glib.IO_IN | glib.IO_HUP, heard)

@@ -33,6 +33,8 @@ HELPER = Path(__file__).with_name("_libfprint_helper.py")
 _READ = 1 << 16
 _MM_PER_INCH = 25.4
 _PPI_RANGE = (100, 2000)
+_SILENT_S = 1.0  # after that long the helper is asked whether it is there, and after twice as long given up
+_HALFWAY_S = 2.0  # for one message, on a pipe
 
 
 def make(profile: Profile, address: str, options: Mapping[str, str], clock: Clock) -> LibfprintReader:
@@ -72,12 +74,16 @@ class LibfprintReader(BaseReader):
         self._waiting: list[Message] = []
         self._number = 0
         self._running = False
+        self._heard_at = self._begun_at = 0.0  # the last bytes; the beginning of a message that is not whole
+        self._asked = False  # whether the helper is still there
 
     # callbacks of BaseReader
 
     def _open(self) -> ReaderInfo:
         self._parser, self._waiting, self._running = Parser(), [], False
         self.link.open()
+        self._heard_at = self._begun_at = self.clock.monotonic()
+        self._asked = False
         self._say({"do": "open", "id": self.wanted})
         told = self._answer("opened").facts
         simulated = str(told.get("driver", "")).startswith("virtual")
@@ -155,17 +161,16 @@ class LibfprintReader(BaseReader):
 
     def _next(self, wait_s: float, *, retries_too: bool = False) -> Message | None:
         """The next message of this capture. Raises CaptureRetry, ReaderFault for those that say so; LinkError."""
-        try:
-            if not self._waiting:
-                self._waiting += self._parser.feed(read_some(self.link, wait_s, _READ))
-        except WireError as error:
-            raise _fault("reader.protocol", str(error)) from error
+        if not self._waiting:
+            self._waiting += self._heard(wait_s)
         if not self._waiting:
             return None
         message = self._waiting.pop(0)
         facts = message.facts
         if facts.get("is") == "error":
             raise _reported(facts)
+        if facts.get("is") == "alive" and not facts.get("doing"):
+            raise _fault("reader.no_answer", "what the libfprint helper said was lost")
         if facts.get("number", self._number) != self._number:
             return None  # of a capture that was given up
         if facts.get("is") == "retry" and not retries_too:
@@ -173,6 +178,29 @@ class LibfprintReader(BaseReader):
             code = _RETRIES.get(facts.get("code", -1), "capture.refused")
             raise CaptureRetry(code, str(facts.get("message", "")), _ADVICE[code])
         return message
+
+    def _heard(self, wait_s: float) -> list[Message]:
+        """What came in wait_s. A helper that is silent is asked whether it is still there. Raises ReaderFault
+        reader.protocol for damage, reader.no_answer when it is not."""
+        data = read_some(self.link, min(wait_s, _SILENT_S), _READ)
+        now = self.clock.monotonic()
+        if data:
+            self._heard_at, self._asked = now, False
+            self._begun_at = self._begun_at if self._parser.halfway else now
+        try:
+            messages = list(self._parser.feed(data))
+        except WireError as error:
+            raise _fault("reader.protocol", str(error)) from error
+        if messages:
+            self._begun_at = now
+        elif self._parser.halfway and now - self._begun_at > _HALFWAY_S:
+            raise _fault("reader.protocol", "a message does not come to its end")
+        if now - self._heard_at > 2 * _SILENT_S:
+            raise _fault("reader.no_answer", "the libfprint helper says nothing")
+        if now - self._heard_at >= _SILENT_S and not self._asked:
+            self._asked = True
+            self._say({"do": "alive"})
+        return messages
 
     def _say(self, facts: dict[str, Any]) -> None:
         self.link.write(pack(Message(facts)), self._command_s)

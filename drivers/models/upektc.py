@@ -27,7 +27,7 @@ _WAKE_REQUEST, _WAKE_VALUE, _WAKE_INDEX = 0x0C, 0x0100, 0x0400
 _STALE_FRAMES = 64  # an interrupted session leaves at most the parts of one image behind
 _LOOK_S = 0.5  # one read while a finger is awaited: a read that is withdrawn may lose what was just coming
 _FAREWELL_S = 0.5
-_EMPTY_READS = 3
+_EMPTY_READS, _AFTER_EMPTY_S = 3, 0.5
 _HEALS = ("link.timeout", "link.io")
 
 
@@ -56,10 +56,7 @@ class UpektcReader(BaseReader):
 
     def _open(self) -> ReaderInfo:
         self.link.open()
-        try:
-            firmware = self._wake()
-        except wire.WireError as error:
-            raise _fault("reader.protocol", str(error)) from error
+        firmware = self._wake()
         self.profile = load(AREA if self._sensor.area else STRIP)
         return ReaderInfo.of(self.profile, self.link.serial, firmware)
 
@@ -112,7 +109,21 @@ class UpektcReader(BaseReader):
     # what is said
 
     def _wake(self) -> str:
-        """Power up, ask which sensor it is; the firmware's version. Raises WireError, LinkError."""
+        """Power up, ask which sensor it is; the firmware's version. Once more when what came was not understood, or
+        nothing came. Raises ReaderFault reader.protocol, reader.geometry, LinkError."""
+        try:
+            return self._wake_once()
+        except wire.WireError:
+            pass
+        except LinkError as error:
+            if error.code not in _HEALS:
+                raise
+        try:
+            return self._wake_once()
+        except wire.WireError as error:
+            raise _fault("reader.protocol", str(error)) from error
+
+    def _wake_once(self) -> str:
         self._sequence_out = 0
         self._rouse()
         self._ask(wire.POWER, wire.POWER_LOW, wire.POWER_SET)
@@ -138,11 +149,8 @@ class UpektcReader(BaseReader):
     def _await_finger(self) -> None:
         """Raises ReaderFault."""
         self._first_part = None
-        try:
-            if not self._awake:
-                self._wake()
-        except wire.WireError as error:
-            raise _fault("reader.protocol", str(error)) from error
+        if not self._awake:
+            self._wake()
         self._send_next(wire.capture(self._sensor))
 
     def _begin_again(self, why: str) -> None:
@@ -226,7 +234,10 @@ class UpektcReader(BaseReader):
         """One frame. Raises WireError, LinkError."""
         raw = b""
         for _ in range(_EMPTY_READS):
-            raw = raw or self.link.bulk_in(_IN, wire.FIRST_READ, wait_s)  # an empty transfer means: ask again
+            if raw:
+                break
+            raw = self.link.bulk_in(_IN, wire.FIRST_READ, wait_s)
+            wait_s = min(wait_s, _AFTER_EMPTY_S)  # an empty transfer means: ask again
         if wire.whole_bytes(raw) > wire.FIRST_READ:
             raw += self.link.bulk_in(_IN, wire.REST_READ, self._command_s)
         return wire.unpack(raw)

@@ -43,6 +43,11 @@ class Parser:
     def __init__(self) -> None:
         self._bytes = bytearray()
 
+    @property
+    def halfway(self) -> bool:
+        """True while a message has begun and not come to its end."""
+        return bool(self._bytes)
+
     def feed(self, data: bytes) -> Iterator[Message]:
         """Every message that is whole now. Raises WireError; a pipe does not hurt bytes, so nothing is searched."""
         self._bytes += data

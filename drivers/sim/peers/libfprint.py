@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from drivers.clock import Clock
+from drivers.links import link_error
 from drivers.links.memory import MemoryLink
 from drivers.models.libfprint import LibfprintReader
 from drivers.sim.clock import VirtualClock
@@ -14,7 +16,7 @@ from drivers.sim.faults import Fault, FaultyLink
 from drivers.sim.outbox import Outbox
 from drivers.sim.person import Person, ScriptError
 from drivers.sim.rig import Pixels, Rig, watched
-from drivers.wires.libfprint import Message, Parser, pack
+from drivers.wires.libfprint import Message, Parser, WireError, pack
 from firmware_profiles.profile import load
 
 WIDTH, HEIGHT, PPMM = 256, 320, 500 / 25.4
@@ -27,15 +29,24 @@ class HelperDevice:
     def __init__(self, person: Person, speed: float = 1.0) -> None:
         self.person = person
         self.speed = speed
+        self.start()
+
+    def start(self) -> None:
+        """As the program does."""
+        self.ended = False
         self._parser = Parser()
         self._outbox = Outbox()
         self._number = 0
+        self._doing = ""
 
     # FarEnd
 
     def hear(self, data: bytes, now: float) -> None:
-        for message in self._parser.feed(data):
-            self._obey(message.facts, now)
+        try:
+            for message in self._parser.feed(data):
+                self._obey(message.facts, now)
+        except WireError:
+            self.ended = True
 
     def speak(self, now: float) -> bytes:
         return self._outbox.take(now)
@@ -57,11 +68,15 @@ class HelperDevice:
             case "capture":
                 self._number = facts["number"]
                 self._capture(now)
+            case "alive":
+                self._say({"is": "alive", "doing": self._doing}, now)
             case "cancel":
                 self._outbox.forget(bytes_too=False)
+                self._doing = ""
                 self._say({"is": "cancelled", "number": self._number}, now)
 
     def _capture(self, now: float) -> None:
+        self._doing = "capture"
         try:
             placed = self.person.place("plain", (), WIDTH, HEIGHT, 500)
         except ScriptError as error:
@@ -76,10 +91,31 @@ class HelperDevice:
         facts = {"is": "image", "number": number, "width": WIDTH, "height": HEIGHT, "ppmm": PPMM}
         pixels = placed.pixels.tobytes()
         self._outbox.at(up, lambda then: self._say({**finger, "present": False}, then))
-        self._outbox.at(up, lambda then: self._say(facts, then, pixels))
+        self._outbox.at(up, lambda then: self._finish(facts, then, pixels))
+
+    def _finish(self, facts: dict[str, Any], now: float, pixels: bytes) -> None:
+        self._doing = ""
+        self._say(facts, now, pixels)
 
     def _say(self, facts: dict[str, Any], now: float, pixels: bytes = b"") -> None:
         self._outbox.send(pack(Message(facts, pixels)), now)
+
+
+class HelperLink(MemoryLink):
+    """Starts the helper anew at every opening, and notices when it has ended, as a process link does."""
+
+    def __init__(self, device: HelperDevice, clock: Clock) -> None:
+        super().__init__(device, clock)
+        self._device = device
+
+    def open(self) -> None:
+        super().open()
+        self._device.start()
+
+    def _check(self) -> None:
+        super()._check()
+        if self._device.ended:
+            raise link_error("link.disconnected", "the helper has ended")
 
 
 def as_delivered(pixels: Pixels) -> Pixels:
@@ -90,7 +126,7 @@ def as_delivered(pixels: Pixels) -> Pixels:
 def rig(person: Person, fault: Fault | None = None, speed: float = 1.0) -> Rig:
     """Driver and helper in one process, in virtual time."""
     clock = VirtualClock()
-    memory = MemoryLink(HelperDevice(person, speed), clock)
+    memory = HelperLink(HelperDevice(person, speed), clock)
     faulty = None if fault is None else FaultyLink(memory, fault, clock)
     return Rig(
         reader=LibfprintReader(load("libfprint"), faulty or memory, "", clock, trusted=lambda: True),

@@ -170,7 +170,10 @@ class Cardboard:
     def has_feature(self, feature: int) -> bool:
         return self.images and feature == 1
 
-    def open_sync(self, _: object) -> None:
+    def open(self, _: object, call: Any) -> None:
+        call(self, None)
+
+    def open_finish(self, _: object) -> None:
         if isinstance(self.outcome, Exception):
             raise self.outcome
 
@@ -222,15 +225,10 @@ def test_the_helper_lists_opens_and_captures(heard: list[Message]) -> None:
     assert cancelled == [True]
     board.captured(board, None)
     helper.obey({"do": "cancel"})
+    helper.obey({"do": "alive"})
     helper.obey({"do": "dance"})
-    assert [one.facts["is"] for one in heard] == [
-        "devices",
-        "opened",
-        "finger",
-        "image",
-        "cancelled",
-        "error",
-    ]
+    said = [one.facts["is"] for one in heard]
+    assert said == ["devices", "opened", "finger", "image", "cancelled", "alive", "error"]
     assert heard[0].facts["devices"][0]["id"] == heard[1].facts["id"] == "cardboard/0"
     assert heard[2].facts == {"is": "finger", "number": 7, "present": True}
     assert (heard[3].facts["width"], heard[3].pixels) == (2, b"ab")
@@ -281,9 +279,14 @@ def test_the_helper_says_what_is_missing_under_a_python_without_introspection() 
 class Told:
     """A helper that says what the test tells it to, after being asked to open or to capture."""
 
-    def __init__(self, *after_capture: Message, after_open: Message | None = None) -> None:
+    def __init__(self, *after_capture: Message, after_open: Message | None = None, doing: str = "x") -> None:
         opened = Message({"is": "opened", "id": "x/0", "driver": "x", "name": "X"})
-        self._answers = {"open": [after_open or opened], "capture": list(after_capture), "cancel": []}
+        self._answers = {
+            "open": [after_open or opened],
+            "capture": list(after_capture),
+            "cancel": [],
+            "alive": [Message({"is": "alive", "doing": doing})],
+        }
         self._said = b""
         self.asked: list[str] = []
 
@@ -355,7 +358,7 @@ def test_a_finger_libfprint_refuses_is_for_the_person(number: int, code: str) ->
         reader.capture(REQUEST)
     assert caught.value.code == code
     assert reader.state is ReaderState.IDLE
-    assert far.asked == ["open", "capture"]
+    assert "cancel" not in far.asked
 
 
 @pytest.mark.parametrize(
@@ -393,12 +396,42 @@ def test_a_helper_that_says_nothing_is_given_up() -> None:
     assert caught.value.code == "reader.no_answer"
 
 
+def test_a_helper_that_is_idle_while_it_should_work_has_lost_something() -> None:
+    reader = reader_on(Told(doing=""))
+    reader.open()
+    with pytest.raises(ReaderFault, match="lost") as caught:
+        reader.capture(REQUEST)
+    assert caught.value.code == "reader.no_answer"
+
+
 def test_a_capture_that_does_not_end_when_cancelled_faults_at_the_next_use() -> None:
     reader = reader_on(Told())
     reader.open()
     with pytest.raises(CaptureRetry):
         reader.capture(REQUEST)
     assert reader.state is ReaderState.FAULT
+
+
+def test_a_helper_that_hangs_is_noticed_within_seconds_and_started_anew() -> None:
+    fault = Fault(Kind.STALL, 500)
+    rig = peer.rig(rigs.person(), fault)
+    rig.reader.open()
+    began = rig.clock.monotonic()
+    with pytest.raises(ReaderFault) as caught:
+        rig.reader.capture(REQUEST)
+    assert caught.value.code in {"reader.no_answer", "reader.protocol"}
+    assert rig.clock.monotonic() - began < 4
+    fault.progress.ended = True
+    rig.reader.open()
+    assert rig.reader.state is ReaderState.IDLE
+
+
+def test_a_helper_that_ended_is_disconnected() -> None:
+    rig = peer.rig(rigs.person(), Fault(Kind.FLIP, 0, sent=True))
+    with pytest.raises(LinkError) as caught:
+        rig.reader.open()
+    assert caught.value.code == "link.disconnected"
+    rig.reader.open()
 
 
 @pytest.mark.parametrize("kind", [Kind.FLIP, Kind.LOSE, Kind.DOUBLE])

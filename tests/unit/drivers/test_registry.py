@@ -72,6 +72,21 @@ def test_known_usb_readers_are_certain_and_serial_ports_are_not(monkeypatch: pyt
     assert not any(one.simulated for one in found)
 
 
+def test_a_reader_is_found_by_id_address_usb_id_or_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = [usb_links.Attached("05ba:000a", "1-2", 1), usb_links.Attached("147e:2016", "1-3", 2)]
+    monkeypatch.setattr(usb_links, "attached", lambda: devices)
+    monkeypatch.setattr(serial_links, "attached", list)
+    for name in ("uru4500@1-2", "usb:05ba:000a@1-2", "usb:05ba:000a", "uru4500"):
+        assert registry.find(name).address == "usb:05ba:000a@1-2"
+    assert registry.find("usb:147e:2016").profile == "upek-area"  # the driver asks which it is
+    assert registry.find("libfprint:any").driver == "libfprint"
+    devices.append(usb_links.Attached("05ba:000a", "1-4", 1))
+    for name, code in (("usb:05ba:000a", "link.address"), ("usb:1234:5678", "link.not_found")):
+        with pytest.raises(LinkError) as caught:
+            registry.find(name)
+        assert caught.value.code == code
+
+
 def test_a_machine_without_usb_still_lists_serial_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> Any:
         raise link_error("link.no_backend", "x")
