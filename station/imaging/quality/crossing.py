@@ -20,7 +20,7 @@ SIDE = 16
 """px of a block at 250 ppi."""
 STEP = 8
 """px between blocks: they overlap by half."""
-UNSURE = 0.8
+UNSURE = 0.7
 """coherence from which ridges are parallel, and no second system need be looked for. chosen."""
 LONGEST, SHORTEST = 16 / 1.9, 16 / 6.6
 """px at 250 ppi: ridge periods looked for."""

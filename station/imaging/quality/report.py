@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,11 +22,17 @@ BLANK = QualityReport(0, q.ALGORITHM, (causes.cause("blank", 1.0),), {})
 def report(gray: NDArray[np.uint8], ppi: int) -> QualityReport:
     """Look at the picture once from far and once in blocks, and say what was seen."""
     measured, places = measures.measure(glance(gray, ppi))
-    blocks = look(resample(gray, ppi))
+    blocks = look(resample(gray, ppi), _around(places.contact))
     where = _Where(places, ppi / p.NOMINAL_PPI)
     return QualityReport(
         score(blocks, measured, ppi), q.ALGORITHM, causes.find(measured, where), measured.as_dict()
     )
+
+
+def _around(contact: measures.Mask) -> tuple[int, int, int, int] | None:
+    """x, y, width, height of the contact in px at 500 ppi; None when there is none."""
+    x, y, width, height = cv2.boundingRect(contact.astype(np.uint8))
+    return (x * p.GRID, y * p.GRID, width * p.GRID, height * p.GRID) if width else None
 
 
 _PLACE_OF = {

@@ -9,10 +9,12 @@ from dataclasses import asdict
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from station.errors import ImageError
 from station.imaging import assess, assess_preview
-from station.imaging.quality import causes
+from station.imaging.quality import blocks, causes
 from station.imaging.quality import parameters as q
 
 BOTH = pytest.mark.parametrize("judge", [assess, assess_preview])
@@ -169,3 +171,37 @@ def test_the_score_follows_nfiq2_on_real_prints(shared_data):
             pairs.append((assess(gray, 569 if folder == "fvc2002_db2b" else 500).score, int(nfiq2)))
     ours, theirs = (np.argsort(np.argsort(values)) for values in zip(*pairs, strict=True))
     assert np.corrcoef(ours, theirs)[0, 1] > 0.7
+
+
+def test_blocks_are_the_same_whether_or_not_it_is_known_where_the_contact_is(touch_of):
+    gray = touch_of("plain").pixels
+    rows, columns = np.flatnonzero((gray < 120).any(axis=1)), np.flatnonzero((gray < 120).any(axis=0))
+    around = (columns[0], rows[0], columns[-1] - columns[0], rows[-1] - rows[0])
+    whole, near = blocks.look(gray), blocks.look(gray, tuple(int(n) for n in around))
+    assert len(near) == pytest.approx(len(whole), abs=4)
+    assert near.clarity.mean() == pytest.approx(whole.clarity.mean(), abs=0.01)
+
+
+@pytest.mark.parametrize("within", [(0, 0, 1, 1), (480, 480, 20, 20), (-50, -50, 900, 900)])
+def test_a_place_at_the_edge_or_beyond_is_held_to_the_picture(touch_of, within):
+    assert len(blocks.look(touch_of("plain").pixels, within)) >= 0
+
+
+def test_an_empty_platen_has_no_blocks():
+    assert len(blocks.look(np.full((500, 500), 250, np.uint8))) == 0
+
+
+@given(
+    st.integers(0, 2**31),
+    st.integers(100, 300),
+    st.integers(100, 300),
+    st.sampled_from([250, 333, 500, 1200]),
+)
+@settings(max_examples=40, deadline=None)
+def test_any_picture_gets_a_score_from_0_to_100_and_a_reason_when_it_is_0(seed, high, wide, ppi):
+    chance = np.random.default_rng(seed)
+    gray = chance.integers(0, 256, (high, wide), dtype=np.uint8)
+    gray = cv2.GaussianBlur(gray, (0, 0), float(chance.uniform(0.3, 6.0))).astype(np.uint8)
+    report = assess(gray, ppi)
+    assert 0 <= report.score <= 100
+    assert report.causes or report.score > 0
