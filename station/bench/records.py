@@ -29,11 +29,13 @@ from station.records.prints import TenprintImage
 from station.records.reading import read
 from station.records.submission import Form
 from station.records.tot import car
-from station.records.transaction import US
+from station.records.transaction import FS, GS, RS, US
 from station.records.validate import validate
 
 TOO_SLOW_S = 2.0
 MEMORY_FACTOR = 4
+CONSTANT = 8 * 2**20
+"""bytes that tables, findings and the largest number of fields may take besides."""
 HEADER = Header(
     "BENCH-0000000001",
     "EXSIB0000",
@@ -139,32 +141,43 @@ def fuzz(count: int, seed: int) -> dict[str, Any]:
     chance = random.Random(seed)
     bases = _bases()
     bad: list[str] = []
-    slowest, most_memory, kinds = 0.0, 0.0, dict.fromkeys(DAMAGES, 0)
+    slowest, kinds = 0.0, dict.fromkeys(DAMAGES, 0)
     for number in range(count):
         name = chance.choice(list(DAMAGES))
         kinds[name] += 1
         content = DAMAGES[name](chance.choice(bases), chance)
-        watch = number % 997 == 0
-        if watch:
-            tracemalloc.start()
         start = time.perf_counter()
         try:
             _one(content)
         except Exception as error:
             bad.append(f"{number}: {name}: {type(error).__name__}: {error}")
         slowest = max(slowest, time.perf_counter() - start)
-        if watch:
-            most_memory = max(most_memory, tracemalloc.get_traced_memory()[1] / max(len(content), 4096))
-            tracemalloc.stop()
+    most_memory, most = _memory()
+    if most_memory > MEMORY_FACTOR:
+        bad.append(f"{most} takes {most_memory:.1f} times its size")
     if slowest > TOO_SLOW_S:
         bad.append(f"an input took {slowest:.1f} s")
     return {
         "inputs": count,
         "damages": kinds,
         "slowest_ms": round(slowest * 1e3, 1),
-        "memory_times_input": round(most_memory, 2),
+        f"memory_times_input (above {CONSTANT >> 20} MB)": f"{most_memory:.2f} ({most})",
         "bad": bad[:20],
     }
+
+
+def _memory() -> tuple[float, str]:
+    """The hungriest of the large hostile files: memory above CONSTANT as a share of its size, and its name."""
+    worst = (0.0, "")
+    for name, content in HUNGRY.items():
+        tracemalloc.start()
+        try:
+            _one(content)
+        finally:
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        worst = max(worst, (max(peak - CONSTANT, 0) / len(content), name))
+    return worst
 
 
 def _one(content: bytes) -> None:
@@ -248,4 +261,31 @@ DAMAGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "other digits": _digits,
     "noise": _noise,
     "endless contents": _many,
+}
+
+
+def _file(body: bytes, record_type: int = 2) -> bytes:
+    """A header that lists one record, and that record with a body."""
+    head = b"%d.001:" % record_type
+    length = len(head) + len(body) + 2
+    length += len(str(length + 8))
+    record = head + b"%d" % length + GS + body + FS
+    rest = (
+        GS.join((b"1.002:0502", b"1.003:1" + US + b"1" + RS + b"%d" % record_type + US + b"00", b"1.004:CAR"))
+        + FS
+    )
+    size = len(b"1.001:") + len(GS) + len(rest)
+    size += len(str(size + 2))
+    return b"1.001:%d" % size + GS + rest + record
+
+
+_MANY = 2_000_000
+HUNGRY = {
+    "items": _file(b"2.002:00" + GS + b"2.018:" + US * _MANY),
+    "subfields": _file(b"2.002:00" + GS + b"2.047:" + RS * _MANY),
+    "fields": _file(b"2.002:00" + (GS + b"2.3:") * (_MANY // 5)),
+    "one long value": _file(b"2.002:00" + GS + b"2.075:" + b"A" * _MANY),
+    "image data of separators": _file(
+        b"14.002:00" + GS + b"14.999:" + (US + RS + GS + FS) * (_MANY // 4), 14
+    ),
 }

@@ -15,6 +15,9 @@ from station.records.findings import Finding, Severity
 from station.records.tables import LOOSE
 from station.records.transaction import DATA, Field, TaggedRecord
 
+MANY_ITEMS = 50
+"""times more items or subfields than a field may have: it is said once, and the value is not even taken apart."""
+
 
 def check_record(record: TaggedRecord, table: Table, position: int) -> Iterator[Finding]:
     """All findings of one record by its table."""
@@ -55,9 +58,14 @@ def _check_order(record: TaggedRecord, each: Field, position: int) -> Iterator[F
 def _check_field(record: TaggedRecord, rule: FieldRule, each: Field, position: int) -> Iterator[Finding]:
     if rule.number in LOOSE.get(record.type, ()):
         return
-    if not rule.low <= len(each.subfields) <= rule.high:
-        what = f"has {len(each.subfields)} subfields; {rule.low} to {rule.high} are allowed"
+    subfields, items_most = each.size
+    if not rule.low <= subfields <= rule.high:
+        what = f"has {subfields} subfields; {rule.low} to {rule.high} are allowed"
         yield _finding("field.occurrences", record, rule, what, position)
+    if items_most > MANY_ITEMS * len(rule.items) or subfields > MANY_ITEMS * rule.high:
+        what = f"has up to {items_most} items in a subfield; it has {len(rule.items)}"
+        yield _finding("field.items", record, rule, what, position)
+        return
     for items in each.rows:
         if not _needed(rule) <= len(items) <= len(rule.items):
             what = f"has {len(items)} items in a subfield; it has {len(rule.items)}"

@@ -16,8 +16,6 @@ from station.records.transaction import (
     DATA,
     FS,
     GS,
-    RS,
-    US,
     BinaryRecord,
     Field,
     Record,
@@ -28,6 +26,9 @@ from station.records.transaction import (
 
 MAX_BYTES = 256 * 2**20
 """Larger input is refused: a tenprint of 14 uncompressed 1000 ppi images is below 60 MB."""
+
+MAX_FIELDS = 20_000
+"""Fields of a whole file: a booking has some four hundred. It bounds the memory a hostile file can take."""
 
 MAX_RECORDS = 1000
 """1.003 CNT counts 1 to 999 other records (ITL 2011, 8.1.3)."""
@@ -49,9 +50,13 @@ def decode(content: bytes) -> Transaction:
         )
     header, offset = header_of(content)
     records: list[Record] = [header]
+    count = len(header.fields)
     for record_type in contents_of(header):
         record, offset = record_at(content, offset, record_type)
         records.append(record)
+        count += len(record.fields) if isinstance(record, TaggedRecord) else 0
+        if count > MAX_FIELDS:
+            _refuse("record.too_many_fields", f"more than {MAX_FIELDS} fields", offset)
     if offset != len(content):
         _refuse(
             "record.trailing_bytes", f"{len(content) - offset} bytes follow the last record of CNT", offset
@@ -81,6 +86,9 @@ def header_of(content: bytes) -> tuple[TaggedRecord, int]:
 
 def contents_of(header: TaggedRecord) -> tuple[int, ...]:
     """The record types that CNT lists after the Type-1, in order. Raises Damage when CNT is no such list."""
+    contents = header.field(3)
+    if contents is not None and (contents.size[0] > MAX_RECORDS or contents.size[1] > 2):
+        _refuse("record.cnt_malformed", "1.003 CNT is not a list of at most 999 records", 0)
     rows = header.rows(3)
     numbers = [items[0] for items in rows] + [rows[0][-1]] if rows else []
     if not rows or any(len(items) != 2 for items in rows) or not all(_small(each) for each in numbers):
@@ -143,16 +151,18 @@ def _fields(content: bytes, start: int, end: int, record_type: int) -> list[Fiel
             _refuse("record.type_mismatch", f"a field of type {int(found[1])} in a Type-{record_type}", start)
         number, begin = int(found[2]), found.end()
         if number == DATA:
-            fields.append(Field(DATA, ((content[begin:end],),), found[0][:-1]))
+            fields.append(Field(DATA, tag=found[0][:-1], value=content[begin:end]))
             return fields
         stop = content.find(GS, begin, end)
         fields.append(_text_field(number, content[begin : stop if stop >= 0 else end], found[0][:-1], begin))
         if stop < 0:
             return fields
         start = stop + 1
+        if len(fields) > MAX_FIELDS:
+            _refuse("record.too_many_fields", f"more than {MAX_FIELDS} fields", start)
 
 
 def _text_field(number: int, value: bytes, tag: bytes, offset: int) -> Field:
     if FS in value:
         _refuse("record.len_wrong", "FS stands inside a record: a LEN is wrong or a value holds FS", offset)
-    return Field(number, tuple(tuple(items.split(US)) for items in value.split(RS)), tag)
+    return Field(number, tag=tag, value=value)

@@ -19,8 +19,6 @@ from station.records.transaction import (
     DATA,
     FS,
     GS,
-    RS,
-    US,
     BinaryRecord,
     Field,
     Record,
@@ -73,6 +71,7 @@ class _Salvage:
         self.findings: list[Finding] = []
         self._content = content
         self._position = 0
+        self._fields_read = 0
 
     def records(self) -> Iterator[Record]:
         """The records that can be made out, Type-1 first."""
@@ -143,6 +142,9 @@ class _Salvage:
     def _fields(self, body: bytes, kind: int, offset: int) -> Iterator[Field]:
         at = 0
         while at < len(body):
+            self._fields_read += 1
+            if self._fields_read > decode.MAX_FIELDS:
+                return
             found = _TAG.match(body, at)
             if found is None or int(found[1]) != kind:
                 self._note("record.field_malformed", f"a field tag {kind}.n: was expected", offset + at)
@@ -150,8 +152,7 @@ class _Salvage:
             number = int(found[2])
             stop = -1 if number == DATA else body.find(GS, found.end())
             value = body[found.end() : stop if stop >= 0 else len(body)]
-            items = ((value,),) if number == DATA else tuple(tuple(s.split(US)) for s in value.split(RS))
-            yield Field(number, items, found[0][:-1])
+            yield Field(number, tag=found[0][:-1], value=value)
             at = stop + 1 if stop >= 0 else len(body)
 
     def _note(self, code: str, message: str, offset: int) -> None:

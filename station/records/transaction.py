@@ -21,22 +21,66 @@ DATA = 999
 
 Items = tuple[bytes, ...]
 
+MOST_ROWS = 5000
+"""Subfields, or items of one, that are still taken apart."""
 
-@dataclass(frozen=True)
+
 class Field:
-    """One field. subfields: the value split by RS, then US, never empty; for field 999 one subfield of one item.
+    """One field: number, value and tag; never changed after it was made.
 
-    tag: the digits before the colon as they were read, e.g. `1.01`; empty for a field that was not read.
+    subfields: the value split by RS, then US, never empty; for field 999 one subfield of one item. A field that was
+    read keeps only the bytes of its value and splits them when asked: a hostile value of nothing but separators
+    would otherwise take fifty times its size. tag: the digits before the colon as they were read, e.g. `1.01`; empty
+    for a field that was not read.
     """
 
-    number: int
-    subfields: tuple[Items, ...]
-    tag: bytes = b""
+    __slots__ = ("_parts", "_value", "number", "tag")
+
+    def __init__(
+        self, number: int, subfields: tuple[Items, ...] = (), tag: bytes = b"", *, value: bytes | None = None
+    ) -> None:
+        self.number = number
+        self.tag = tag
+        self._parts = subfields if value is None else None
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Field):
+            return NotImplemented
+        return (self.number, self.tag, self.subfields) == (other.number, other.tag, other.subfields)
+
+    def __hash__(self) -> int:
+        return hash((self.number, self.tag, self.value))
+
+    def __repr__(self) -> str:
+        return f"Field(number={self.number!r}, subfields={self.subfields!r}, tag={self.tag!r})"
+
+    @property
+    def subfields(self) -> tuple[Items, ...]:
+        """The value as items of subfields."""
+        if self._parts is not None:
+            return self._parts
+        assert self._value is not None
+        if self.number == DATA:
+            return ((self._value,),)
+        return tuple(tuple(items.split(US)) for items in self._value.split(RS))
 
     @property
     def value(self) -> bytes:
         """The value as it stands in the file, separators included."""
-        return RS.join(US.join(items) for items in self.subfields)
+        if self._value is not None:
+            return self._value
+        return RS.join(US.join(items) for items in self._parts or ())
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many subfields, and how many items the longest of them has, counted without splitting."""
+        if self._parts is not None:
+            return len(self._parts), max((len(items) for items in self._parts), default=0)
+        assert self._value is not None
+        if self.number == DATA:
+            return 1, 1
+        return self._value.count(RS) + 1, _most_items(self._value)
 
     @property
     def text(self) -> str:
@@ -77,9 +121,12 @@ class TaggedRecord:
         return None if found is None else found.text
 
     def rows(self, number: int) -> tuple[tuple[str, ...], ...]:
-        """The subfields of a field as text items; empty when the field is absent."""
+        """The subfields of a field as text items; empty when the field is absent, or so long that no field of the
+        standard is meant (`check_fields` says so)."""
         found = self.field(number)
-        return () if found is None else found.rows
+        if found is None or found.size[0] > MOST_ROWS or found.size[1] > MOST_ROWS:
+            return ()
+        return found.rows
 
 
 @dataclass(frozen=True)
@@ -164,6 +211,17 @@ def type_four_record(image: TypeFour) -> BinaryRecord:
     head = bytes((image.idc, image.imp)) + positions + bytes((image.isr,))
     body = head + image.width.to_bytes(2) + image.height.to_bytes(2) + bytes((image.cga,)) + image.data
     return BinaryRecord(4, (4 + len(body)).to_bytes(4) + body)
+
+
+def _most_items(value: bytes) -> int:
+    """Items of the longest subfield."""
+    most, start = 0, 0
+    while True:
+        stop = value.find(RS, start)
+        most = max(most, value.count(US, start, len(value) if stop < 0 else stop) + 1)
+        if stop < 0:
+            return most
+        start = stop + 1
 
 
 def to_text(value: bytes) -> str:
