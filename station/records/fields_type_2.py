@@ -32,7 +32,9 @@ RULES: Table = (
     one(22, "DOB", "date of birth", "O", N, _DATE, "V91: 00000000 unknown", 5, kind="date0"),
     one(24, "SEX", "sex", "O", A, (1, 1), "V91", values=codes.SEX),
     one(25, "RAC", "race", "O", A, (1, 1), "V91", values=codes.RAC),
-    one(26, "SMT", "scars, marks, tattoos", "O", "[A-Za-z ]", (3, 10), "V91", 10),
+    one(
+        26, "SMT", "scars, marks, tattoos", "O", "[A-Za-z ]", (3, 10), "V91", 10, values=codes.SMT, soft=True
+    ),
     one(27, "HGT", "height, feet and inches or Nnn", "O", "[0-9N]", (3, 3), "V91: 400-711, N48-N95, 000"),
     one(29, "WGT", "weight, pounds", "O", N, (3, 3), "V91: 050-499, 000 unknown"),
     one(31, "EYE", "eyes", "O", A, (3, 3), "V91", values=codes.EYE),
