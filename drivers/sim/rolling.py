@@ -135,7 +135,7 @@ def _rolled_back(path: NDArray[np.float64], back_mm: float) -> NDArray[np.float6
     """The way with a piece rolled back and forth at three fifths."""
     turn = int(path.size * 0.6)
     step = max(float(np.abs(np.diff(path)).max()), 0.2)
-    away = np.arange(0.0, back_mm, step)
+    away = np.linspace(0.0, back_mm, max(2, round(back_mm / step) + 1))
     return np.concatenate([path[:turn], path[turn] - away, path[turn] - away[::-1], path[turn:]])
 
 

@@ -32,6 +32,8 @@ SEAM = 10.0
 """px of depth over which one frame takes over from another. chosen: one ridge period."""
 DEEP = 60.0
 """px: deeper inside the contact than this nothing gets better. chosen."""
+DRAGGED = 0.35
+"""what the depth of a blurred frame counts: any clear frame that saw the place well is taken instead. chosen."""
 EDGE = 8
 """px at the rim of a contact that are not used for laying frames over each other: ridges fade there."""
 
@@ -146,8 +148,7 @@ class RollStitcher:
         size = (self._depth.shape[1], self._depth.shape[0])
         depth = np.minimum(cv2.warpAffine(contact.depth, small, size), np.float32(DEEP))
         blurred = self._stops[-1].blurred
-        depth *= np.float32(min(1.0, (contact.sharp / max(self._usual_sharp(), 1e-6)) ** 2))
-        depth *= np.float32(0.5 if blurred else 1.0)
+        depth *= np.float32(DRAGGED if blurred else 1.0)
         gain = np.where(self._depth > 0.0, (depth - self._depth) / np.float32(SEAM), np.float32(1.0))
         alpha = np.where(depth > 0.0, np.clip(gain, 0.0, 1.0), 0.0).astype(np.float32)
         better = alpha >= 0.5
@@ -173,10 +174,6 @@ class RollStitcher:
         window = picture[top:bottom, left:right]
         mixed = cv2.blendLinear(laid, window, share, np.float32(1.0) - share)
         window[...] = mixed
-
-    def _usual_sharp(self) -> float:
-        touching = [stop.sharp for stop in self._stops if stop.touching]
-        return float(np.percentile(touching, 70)) if touching else 0.0
 
     def _width_mm(self) -> float:
         columns = np.flatnonzero((self._depth > 0.0).any(axis=0))
