@@ -23,7 +23,8 @@ _USB = re.compile(r"^([0-9a-fA-F]{4}):([0-9a-fA-F]{4})(?:@(\d+-\d+(?:\.\d+)*))?$
 
 @dataclass(frozen=True)
 class Address:
-    """scheme: serial, usb, unix, libfprint or sdk; path for all but usb; unit: of an sdk; vendor, product and where (`bus-port`) for usb."""
+    """scheme: serial, usb, unix, libfprint or sdk; path for all but usb; unit: of an sdk library; vendor, product and
+    where (`bus-port`) for usb."""
 
     scheme: str
     path: str = ""

@@ -145,6 +145,8 @@ def _of(driver: str, *, small: bool) -> Iterator[Subject]:
         rig = importlib.import_module(f"drivers.sim.peers.{driver}").rig
     except (ImportError, AttributeError):
         return  # a bridge to other software has no peer
+    if "fault" not in inspect.signature(rig).parameters:
+        return  # no wire to hurt: the peer is called, not written to
     chooses = "profile" in inspect.signature(rig).parameters
 
     def subject(name: str, profile: Profile | None, more: Mapping[str, Any]) -> Subject:

@@ -19,10 +19,13 @@ from drivers.errors import CaptureRetry, DriverError, ReaderFault
 from drivers.reader import CaptureKind, CaptureRequest, Frame, Reader, ReaderState
 from drivers.remote import RemoteReader
 from drivers.sim import rig as rigs
+from drivers.sim.peers.vendor_sdk import compiled_rig
 from drivers.sim.rig import Rig
 from firmware_profiles.profile import load
+from tests.sdk_example import example_library
 
 DRIVERS = registry.drivers()
+COMPILED = "vendor_sdk compiled"  # the shipped example of a vendor's library, in C
 
 
 @dataclass
@@ -52,12 +55,17 @@ class _Request(msgspec.Struct):
 
 
 def make_rig(driver: str, script: Path) -> Rig:
+    if driver == COMPILED:
+        return compiled_rig(rigs.person(script), example_library(), script.parent)
     peer = importlib.import_module(f"drivers.sim.peers.{driver}")
     rig: Rig = peer.rig(rigs.person(script))
     return rig
 
 
-@pytest.fixture(params=[(driver, where) for driver in DRIVERS for where in ("here", "remote")], ids="-".join)
+CASES = [(driver, where) for driver in (*DRIVERS, COMPILED) for where in ("here", "remote")]
+
+
+@pytest.fixture(params=CASES, ids="-".join)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     driver, where = request.param
     script = tmp_path / "person.json"
