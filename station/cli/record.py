@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from station import responses
-from station.cli import record_build, record_look
+from station.cli import record_archive, record_build, record_look
 from station.errors import EnvironmentFault, RecordError
 from station.records import fields, tot
 from station.records import profile as profiles
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             sub.add_argument("--html", type=Path, metavar="FILE", help="write a page with the pictures")
     record_build.add_arguments(actions)
     record_look.add_arguments(actions)
+    record_archive.add_arguments(actions)
     copy = actions.add_parser("copy", help="read and write again; refuses unless the bytes are the same")
     copy.add_argument("input", type=Path)
     copy.add_argument("output", type=Path)
@@ -62,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
     """Run one action."""
     if args.action == "build":
         return record_build.run(args)
+    if args.action in record_archive.ACTIONS:
+        return record_archive.run(args)
     if args.action == "diff":
         return record_look.run_diff(args, _read(args.a), _read(args.b))
     if args.action == "extract":
