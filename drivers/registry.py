@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers import models
+from drivers.calibration import CalibratedReader
 from drivers.clock import Clock
 from drivers.errors import DriverError, ReaderFault
 from drivers.links import address as addresses
@@ -61,9 +62,19 @@ def make_reader(driver: str, profile: str, address: str, options: Mapping[str, s
     return reader
 
 
-def open_reader(driver: str, profile: str, address: str, options: Mapping[str, str], clock: Clock) -> Reader:
-    """As make_reader, and opened: state IDLE. Raises also what Reader.open() raises."""
+def open_reader(
+    driver: str,
+    profile: str,
+    address: str,
+    options: Mapping[str, str],
+    clock: Clock,
+    calibrations: Path | None = None,
+) -> Reader:
+    """As make_reader, and opened: state IDLE. calibrations: a folder of units' true ppi. Raises also what
+    Reader.open() raises, ReaderFault reader.calibration."""
     reader = make_reader(driver, profile, address, options, clock)
+    if calibrations is not None and not isinstance(reader, RemoteReader):  # the service has done it already
+        reader = CalibratedReader(reader, calibrations)
     reader.open()
     return reader
 

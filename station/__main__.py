@@ -18,7 +18,7 @@ VERBS: dict[str, str] = {
     "capture-service": "own the reader and serve it on a Unix socket",
     "sync": "send what is queued, fetch receipts and responses",
     "housekeeping": "check integrity and the audit chain, checkpoint the databases",
-    "readers": "list readers; capture one frame",
+    "readers": "list, test, calibrate and record readers; capture one frame; print udev rules",
     "assess": "score the quality of images, with causes and advice",
     "stitch": "put the frames of one roll together, and say what went wrong",
     "extract": "extract a minutiae template from an image",
