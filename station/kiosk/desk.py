@@ -21,6 +21,7 @@ from station.access import Access, Officer
 from station.booking import Attempt, Booking, BookingState, Event, Override, SubmissionTicket
 from station.booking_store import BookingStore, Taken
 from station.capture import CaptureRules, Instruments, Templates
+from station.capture_watch import watch
 from station.errors import BookingError
 from station.friction_ridge import AMP, FGP, MinutiaTemplate
 from station.imaging.quality import LiveVerdict
@@ -284,7 +285,7 @@ class Desk:
 
         self.room.enter(run, Phase.AWAIT_FINGER)
         try:
-            return capture.watch(
+            return watch(
                 self._reader,
                 step,
                 self.rules.capture,

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from drivers.errors import CaptureRetry
 from drivers.reader import CaptureKind
 from station import booking_plan
-from station.capture import CaptureRules, cut, digest_of, examine, left_to_right, take, watch
+from station.capture import CaptureRules, cut, digest_of, examine, left_to_right, take
+from station.capture_watch import watch
 from station.errors import ImageError
 from station.friction_ridge import AMP, FGP, IMP, QualityCause, QualityReport
 from station.imaging.quality import nfiq2
