@@ -9,9 +9,8 @@ from station.imaging.codecs import jp2
 
 
 def encode(gray: NDArray[np.uint8], ppi: int) -> bytes:
-    """JP2 bytes. Raises ImageError image.not_gray8, image.too_small."""
-    del ppi
-    return jp2.write(gray, irreversible=False)
+    """JP2 bytes. Raises ImageError image.not_gray8, image.too_small, image.bad_ppi."""
+    return jp2.with_resolution(jp2.write(gray, irreversible=False), ppi)
 
 
 def decode(data: bytes) -> NDArray[np.uint8]:
