@@ -18,6 +18,7 @@ import msgspec
 
 from drivers.errors import ReaderFault
 from drivers.reader import Cancelled, CaptureRequest, Frame, Preview, Reader, ReaderInfo, ReaderState
+from firmware_profiles import fit
 
 SCHEMA = 1
 SQUARE = 0.01  # widest relative difference of the two axes that still counts as square pixels
@@ -123,7 +124,12 @@ class CalibratedReader:
     @property
     def info(self) -> ReaderInfo:
         info = self.reader.info
-        return info if self._found is None else replace(info, ppi=self._found.ppi)
+        found = self._found
+        if found is None:
+            return info
+        measured = found.square and not found.expired(dt.datetime.now(dt.UTC))
+        limits = fit.once_measured(info.limits, found.ppi) if measured else info.limits
+        return replace(info, ppi=found.ppi, limits=limits)
 
     @property
     def state(self) -> ReaderState:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +25,10 @@ from drivers.states import STEPS as STEPS
 from drivers.states import Event as Event
 from drivers.states import ReaderState as ReaderState
 from drivers.states import next_state as next_state
+from firmware_profiles import fit
 from firmware_profiles.profile import Profile
+
+_log = logging.getLogger(__name__)
 
 
 class CaptureKind(enum.StrEnum):
@@ -40,7 +44,8 @@ class ReaderInfo:
     """Who a reader is, as it answered on its link and as its profile says.
 
     kinds: what it can take; certification: `none`, `PIV` or `AppF` of the device class, never of our driver;
-    simulated: True for a peer, and then every artefact says SIMULATED.
+    simulated: True for a peer, and then every artefact says SIMULATED; limits: why nothing it takes may enter a
+    production submission, keys of firmware_profiles.fit.WORDS, filled in by BaseReader.open().
     """
 
     id: str
@@ -55,6 +60,7 @@ class ReaderInfo:
     certification: str
     fap: int | None
     simulated: bool
+    limits: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, profile: Profile, serial: str, firmware: str) -> ReaderInfo:
@@ -145,6 +151,7 @@ _ADVICE = {
     "reader.not_open": "Open the reader; after a fault it must be opened anew.",
     "reader.kind": "Choose a reader that can take this kind of impression.",
     "reader.internal": "This is a defect of the driver; please report it with the log.",
+    "reader.firmware": "Use a reader with a firmware its profile lists, or have this one tested and listed.",
 }
 
 
@@ -209,12 +216,24 @@ class BaseReader(ABC):
             return
         next_state(self._state, Event.OPENED)
         try:
-            self._info = self._open()
+            self._info = self._limited(self._open())
         except BaseException:
             self._fail()
             raise
         self._sequence = 0
         self._step(Event.OPENED)
+
+    def _limited(self, info: ReaderInfo) -> ReaderInfo:
+        """With what limits its use, from the profile of the driver. Raises ReaderFault reader.firmware."""
+        profile: Profile | None = getattr(self, "profile", None)
+        if profile is None:
+            return info
+        known, told = profile.firmware, info.firmware
+        if known.unknown == "refuse" and fit.firmware_is(known, told) == "unknown":
+            raise self._fault("reader.firmware", f"nobody knows firmware {told!r} of {info.model}")
+        if effect := fit.known_effect(known, told):
+            _log.warning("%s: firmware %s: %s", info.id, told, effect)
+        return replace(info, limits=fit.limits(profile, model=info.model, firmware=told, ppi=info.ppi))
 
     def close(self) -> None:
         """Give the device back; may be called twice. Raises ReaderFault reader.illegal_step during a capture."""

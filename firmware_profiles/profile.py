@@ -36,13 +36,15 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Match(_Part, frozen=True):
-    """How the model is recognised. usb: `vid:pid`, lower case hex; bcd: device release range."""
+    """How the model is recognised. usb: `vid:pid`, lower case hex; bcd: device release range; models: the names it
+    may answer with, empty where it says none: another name makes it fit for training only."""
 
     usb: tuple[str, ...] = ()
     bcd_min: int = 0
     bcd_max: int = 0xFFFF
     interface_class: int | None = None
     info_probe: str = ""
+    models: tuple[str, ...] = ()
 
 
 class Link(_Part, frozen=True):
@@ -135,7 +137,8 @@ class BadFirmware(_Part, frozen=True):
 
 
 class Firmware(_Part, frozen=True):
-    """unknown: what to do with a release in neither list."""
+    """Entries are one release as the device answers it, or a range `1.2..1.9` with both ends. unknown: what to do with
+    a release in neither list: warn = training only, refuse = do not open, accept = as if it were good."""
 
     known_good: tuple[str, ...] = ()
     known_bad: tuple[BadFirmware, ...] = ()
@@ -226,8 +229,29 @@ def _contradictions(profile: Profile) -> list[str]:
             profile.cert.scheme != "none" or not profile.cert.valid_for_submission,
             "no certificate, no submission",
         ),
+        *_about_certificates(profile),
     )
     return [words for good, words in checks if not good]
+
+
+def _about_certificates(profile: Profile) -> Sequence[tuple[bool, str]]:
+    """A certificate is for hardware, firmware and the vendor's software together (facts of the FBI's lists)."""
+    if profile.cert.scheme == "none":
+        return ()
+    vendors_software = profile.link.kind == "library" or profile.cert.covers_own_driver
+    return (
+        (
+            bool(profile.firmware.known_good),
+            "a certificate needs firmware.known_good: it is for those releases",
+        ),
+        (bool(profile.match.models), "a certificate needs match.models: what the certified unit answers"),
+        (profile.cert.fap is not None, "a certificate needs cert.fap"),
+        (
+            vendors_software or not profile.cert.valid_for_submission,
+            "the certificate is for the vendor's software, and this driver is not",
+        ),
+        (profile.firmware.unknown != "accept", "a certificate does not cover unknown firmware"),
+    )
 
 
 @lru_cache(maxsize=64)

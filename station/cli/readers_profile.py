@@ -15,7 +15,8 @@ from firmware_profiles.check import check, remarks, shipped
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb and its options."""
-    parser.add_argument("verb", choices=["check"], help="look for mistakes")
+    verbs = parser.add_subparsers(dest="profile_verb", metavar="check", required=True)
+    parser = verbs.add_parser("check", help="look for mistakes")
     parser.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help="profiles; default: the shipped ones"
     )
@@ -35,7 +36,9 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(told, indent=2))
         return int(bool(wrong))
     for path, problems in found.items():
-        for words in problems or remarks(Path(path)):
-            print(f"{'WRONG ' if problems else '  note '}{words}")
+        for words in problems:
+            print(f"WRONG {words}")
+        if not problems:
+            print(f"right {Path(path).name}: {'; '.join(remarks(Path(path)))}")
     print(f"{len(found)} profiles, {len(wrong)} mistakes")
     return int(bool(wrong))
