@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -391,3 +392,16 @@ def test_any_fields_in_any_reply_give_words(tots: list[str], data: st.DataObject
         body = TaggedRecord(2, (text(2, "00"), *(text(each, data.draw(value)) for each in sorted(numbers))))
         response = responses.read(encode(transaction(tot, ANSWER, [body])))
         assert all(line.isprintable() for line in responses.plain(response))
+
+
+def test_the_page_about_replies_has_every_row_of_the_tables(repo: Path) -> None:
+    page = (repo / "docs" / "records-responses.md").read_text(encoding="utf-8").replace("\\|", "|")
+    advice = (
+        *responses_texts.ERRORS.values(),
+        *responses_texts.CLASSES.values(),
+        *responses_texts.RESULTS.values(),
+        *responses_texts.TYPES.values(),
+        *(each.advice for each in responses_texts.FAMILIES),
+    )
+    assert [each for each in advice if f"| {each.happened} | {each.move} | {each.fix} |" not in page] == []
+    assert all(f"| {code} |" in page for code in responses_texts.ERRORS)
