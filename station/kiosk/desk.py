@@ -13,19 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from drivers.errors import CaptureRetry, DriverError, ReaderFault
-from drivers.reader import Frame, Reader, ReaderInfo, ReaderState
+from drivers.reader import Frame, Reader, ReaderInfo
 from station import booking as bookings
 from station import booking_plan, booking_subject, capture, policy
 from station.access import Access, Officer
 from station.booking import Attempt, Booking, BookingState, Event, Override, SubmissionTicket
 from station.booking_store import BookingStore, Taken
 from station.capture import CaptureRules, Instruments, Templates
-from station.capture_watch import watch
 from station.errors import BookingError
 from station.friction_ridge import AMP, FGP, MinutiaTemplate
-from station.imaging.quality import LiveVerdict
 from station.kiosk.live import LiveView
+from station.kiosk.reader_desk import ReaderDesk
 from station.kiosk.room import CaptureRoom, Phase, Run
 from station.kiosk.set_desk import SetCheck
 from station.set_check import impressions_of
@@ -78,9 +76,8 @@ class Desk:
         self.clock = clock
         self.live = live or LiveView()
         self.sets = sets or SetCheck(store)
-        self.room = CaptureRoom(clock, self._show_phase)
-        self.last_info: ReaderInfo | None = None
-        self._reader = reader
+        self.glass = ReaderDesk(reader, rules.capture, tools, self.live, lambda: self.room)
+        self.room = CaptureRoom(clock, self.glass.show_phase)
         self._submit = submit
         self._lock = threading.RLock()
 
@@ -140,8 +137,8 @@ class Desk:
         step = self._open(booking_id).step(fgp)
 
         def job(run: Run) -> Attempt:
-            self._require_allowed(self.store.booking(booking_id).tot, self._ready_reader())
-            frame = self._take(run, step)
+            self._require_allowed(self.store.booking(booking_id).tot, self.glass.ready())
+            frame = self.glass.take(run, step)
             self.room.enter(run, Phase.EXAMINE)
             return self._record(booking_id, step, frame, officer)
 
@@ -260,50 +257,21 @@ class Desk:
             )
         return booking
 
-    def _ready_reader(self) -> ReaderInfo:
-        """The reader, opened if need be; after a fault it is opened anew."""
-        if self._reader.state in (ReaderState.CLOSED, ReaderState.FAULT):
-            self._reader.open()
-        self.last_info = self._reader.info
-        return self.last_info
-
     def _require_allowed(self, tot: str, info: ReaderInfo) -> None:
         policy.require(
             policy.decide(
-                tot, certification=info.certification, simulated=info.simulated, gateway=self.rules.gateway
+                tot,
+                certification=info.certification,
+                simulated=info.simulated,
+                gateway=self.rules.gateway,
+                fap=info.fap,
+                limits=info.limits,
             )
         )
 
     def _readers_used(self, booking: Booking) -> list[ReaderInfo]:
         taken = self.store.accepted(booking).values()
         return list({one.impression.frame.reader.id: one.impression.frame.reader for one in taken}.values())
-
-    def _take(self, run: Run, step: booking_plan.Step) -> Frame:
-        def show(frame: Frame, verdict: LiveVerdict | None) -> None:
-            run.phase = Phase.CAPTURE
-            self.live.show(run.phase, run.booking_id, int(run.fgp), frame, verdict)
-
-        self.room.enter(run, Phase.AWAIT_FINGER)
-        try:
-            return watch(
-                self._reader,
-                step,
-                self.rules.capture,
-                self.tools.assess_preview,
-                show,
-                lambda: self.room.cancelled(run),
-            )
-        except DriverError as error:
-            if not isinstance(error, CaptureRetry):
-                self._give_up_reader()
-            raise
-
-    def _give_up_reader(self) -> None:
-        """After a fault the next capture opens the reader anew."""
-        try:
-            self._reader.close()
-        except ReaderFault:
-            return  # a reader that cannot even be closed will say so again when it is opened
 
     def _record(self, booking_id: str, step: booking_plan.Step, frame: Frame, officer: Officer) -> Attempt:
         """Judge the frame, and write attempt and pixels before anybody is told."""
@@ -334,12 +302,6 @@ class Desk:
             if one.source != taking:
                 found.setdefault(one.fgp, []).append(one.template)
         return found
-
-    def _show_phase(self, run: Run) -> None:
-        view = self.live.view
-        same = view.booking_id == run.booking_id and view.fgp == int(run.fgp)
-        frame = view.frame if same and run.phase not in (Phase.AWAIT_FINGER, Phase.FAILED) else None
-        self.live.show(run.phase, run.booking_id, int(run.fgp), frame)
 
 
 def _booking_id(officer: Officer, request_id: str | None) -> str:
