@@ -10,6 +10,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from select import select
 from typing import Any
@@ -20,11 +21,15 @@ from drivers.errors import DriverError, LinkError, ReaderFault
 from drivers.links import link_error
 from drivers.reader import CaptureRequest, Frame, Reader, ReaderInfo, ReaderState
 from drivers.service_job import Job
+from drivers.watch import Watch
 
 ReaderFactory = Callable[[], Reader]
 
 _TURN_S = 0.25  # the serving loop looks around this often
 _ALIVE_S = 1.0
+_QUIET_S = 60.0  # a client that asks nothing for so long is dropped; ours ask at once
+_CLOSE_S = 5.0  # patience with a reader that is closed at the end
+_LOOKING_S = 4.0  # less than a client's patience with silence
 _CLIENT_S = 10.0  # a client that takes or sends nothing within a message for so long is dropped
 _HUNG_S = 30.0  # a driver that has not asked `cancelled?` for so long is given up
 _MAX_ABANDONED = 3  # more hung drivers than this, and the watchdog is no longer fed
@@ -42,10 +47,19 @@ def _fault(code: str, message: str) -> ReaderFault:
 
 
 class CaptureService:
-    """One reader and its clients. hung_s: patience with a driver in seconds."""
+    """One reader and its clients. hung_s: patience with a driver in seconds; watch: who knows the ports."""
 
-    def __init__(self, reader_factory: ReaderFactory, clock: Clock, hung_s: float = _HUNG_S) -> None:
+    def __init__(
+        self,
+        reader_factory: ReaderFactory,
+        clock: Clock,
+        hung_s: float = _HUNG_S,
+        watch: Watch | None = None,
+    ) -> None:
         self._factory = reader_factory
+        self._watch = watch
+        self._attached = True
+        self._looking = False
         self._clock = clock
         self._hung_s = hung_s
         self._busy = threading.Lock()
@@ -54,13 +68,14 @@ class CaptureService:
         self._last_error: ErrorHead | None = None
         self._captures = 0
         self._abandoned: list[Job] = []
+        self._lost = False  # a driver says that its library hangs in this process
 
     # the reader
 
     def healthy(self) -> bool:
-        """False when so many drivers hang that only a new process helps."""
+        """False when only a new process helps: many drivers hang, or one says that its library does."""
         self._abandoned = [job for job in self._abandoned if not job.done]
-        return len(self._abandoned) < _MAX_ABANDONED
+        return not self._lost and len(self._abandoned) < _MAX_ABANDONED
 
     def status(self) -> dict[str, Any]:
         """What is known without touching the device."""
@@ -70,8 +85,14 @@ class CaptureService:
             "busy": self._busy.locked(),
             "reader": self._info.id if self._info else None,
             "simulated": self._info.simulated if self._info else None,
+            "certification": self._info.certification if self._info else None,
+            "fap": self._info.fap if self._info else None,
+            "limits": list(self._info.limits) if self._info else [],
             "captures": self._captures,
             "abandoned": len(self._abandoned),
+            "attached": self._attached,
+            "serial": self._info.serial if self._info else None,
+            "events": [asdict(one) for one in self._watch.events()] if self._watch else [],
             "last_error": {"code": error.code, "message": error.message, "advice": error.advice}
             if error
             else None,
@@ -96,6 +117,34 @@ class CaptureService:
         self._info = reader.info
         return reader
 
+    def look(self) -> None:
+        """Notice a reader that went away or came while nobody uses it; asks the kernel only. Called now and then."""
+        if self._watch is None or not self._busy.acquire(blocking=False):
+            return
+        self._looking = True
+        try:
+            was, self._attached = self._attached, self._watch.present()
+            if was and not self._attached:
+                self._watch.lost()
+                self._let_go()
+            elif self._attached and not was:
+                self._reopen()
+        finally:
+            self._looking = False
+            self._busy.release()
+
+    def _reopen(self) -> None:
+        """It is back: open it, so that the next capture need not. In a thread that nobody waits long for."""
+        job = Job(self._describe, self._clock)
+        job.finish(_CLOSE_S)
+        if not job.done:
+            self._abandon(job)
+
+    def _let_go(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            Job(lambda _: reader.close(), self._clock).finish(_CLOSE_S)
+
     def _describe(self, job: Job) -> None:  # noqa: ARG002  opening reports no progress
         self._opened()
 
@@ -114,6 +163,8 @@ class CaptureService:
         self._abandoned.append(job)
         if reader is not None:
             job.when_done(reader.close)
+            if self._watch is not None:
+                self._watch.free(reader)
         return _fault("reader.hung", f"the driver did nothing for {self._hung_s:g} s")
 
     # clients
@@ -122,13 +173,8 @@ class CaptureService:
         """Serve one connection until it ends; never raises."""
         with contextlib.closing(sock), contextlib.suppress(LinkError):
             sock.settimeout(_CLIENT_S)
-            while self._client_speaks(sock) and (got := receive(sock, Ask)) is not None:
+            while select([sock], [], [], _QUIET_S)[0] and (got := receive(sock, Ask)) is not None:
                 self._answer(sock, got[0])
-
-    @staticmethod
-    def _client_speaks(sock: socket.socket) -> bool:
-        select([sock], [], [])  # a client may be silent between questions as long as it likes
-        return True
 
     def _answer(self, sock: socket.socket, ask: Ask) -> None:
         if ask.op == "status":
@@ -147,7 +193,7 @@ class CaptureService:
             self._with_reader(sock, self._describe)
 
     def _with_reader(self, sock: socket.socket, work: Callable[[Job], Frame | None]) -> None:
-        if not self._busy.acquire(blocking=False):
+        if not self._got():
             self._send_error(sock, _fault("reader.busy", "a capture is running"))
             return
         try:
@@ -159,6 +205,12 @@ class CaptureService:
             self._send_error(sock, error)
         else:
             self._send_outcome(sock, job)
+
+    def _got(self) -> bool:
+        """Take the reader for one client; one that is only being opened again is waited for."""
+        return self._busy.acquire(blocking=False) or (
+            self._looking and self._busy.acquire(timeout=_LOOKING_S)
+        )
 
     def _accompany(self, sock: socket.socket, job: Job) -> DriverError | None:
         """Pass previews out and a cancel in until the job is done; the error when it was given up instead."""
@@ -179,12 +231,14 @@ class CaptureService:
     def _send_outcome(self, sock: socket.socket, job: Job) -> None:
         if job.error is not None:
             error = job.error
+            self._lost = isinstance(error, DriverError) and error.code == "reader.hung"
             if not isinstance(error, DriverError):
                 error = _fault("reader.internal", f"{type(error).__name__}: {error}")
             self._send_error(sock, error)
         elif job.frame is not None:
             frame = job.frame
             self._last_error = None
+            self._attached = True
             send(sock, Say("final", self._state(), frame=FrameHead.of(frame)), frame.pixels.tobytes())
         else:
             self._last_error = None
@@ -193,14 +247,13 @@ class CaptureService:
     def _send_error(self, sock: socket.socket, error: DriverError) -> None:
         if isinstance(error, ReaderFault) and error.code not in {"reader.busy", "reader.request"}:
             self._last_error = ErrorHead.of(error)
+            if self._watch is not None:
+                self._watch.doubt(error.code)
         send(sock, Say("error", self._state(), error=ErrorHead.of(error)))
 
     def close(self) -> None:
         """Give the reader back at the end of the service."""
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            with contextlib.suppress(DriverError):
-                reader.close()
+        self._let_go()
 
 
 def _wants_to_stop(sock: socket.socket, job: Job) -> bool:
@@ -228,6 +281,7 @@ def serve(
     ready: Callable[[], None] = lambda: None,
     stop: Callable[[], bool] = lambda: False,
     hung_s: float = _HUNG_S,
+    watch: Watch | None = None,
 ) -> None:
     """Serve one reader on a Unix socket (mode 0660) until stop() says so.
 
@@ -235,8 +289,11 @@ def serve(
     do its work. An absent or faulty reader never ends it. Raises LinkError link.busy when another service answers on
     that path, link.permission when it cannot be made.
     """
-    service = CaptureService(reader_factory, clock, hung_s)
+    service = CaptureService(reader_factory, clock, hung_s, watch)
     listener = _listen(Path(socket_path))
+    ended = threading.Event()
+    looking = threading.Thread(target=_keep_looking, args=(service, ended), daemon=True, name="reader-watch")
+    looking.start()
     ready()
     try:
         while not stop():
@@ -246,9 +303,16 @@ def serve(
                 sock, _ = listener.accept()
                 threading.Thread(target=service.client, args=(sock,), daemon=True).start()
     finally:
+        ended.set()
+        looking.join(_CLOSE_S)
         listener.close()
         Path(socket_path).unlink(missing_ok=True)
         service.close()
+
+
+def _keep_looking(service: CaptureService, ended: threading.Event) -> None:
+    while not ended.wait(_TURN_S):
+        service.look()
 
 
 def _listen(path: Path) -> socket.socket:

@@ -63,6 +63,11 @@ class Job:
             self._news.wait_for(lambda: self.done or self._preview is not None, seconds)
             return self.done
 
+    def finish(self, seconds: float) -> bool:
+        """Wait for the end alone, at most so long; True once done."""
+        with self._news:
+            return self._news.wait_for(lambda: self.done, seconds)
+
     def when_done(self, action: Callable[[], None]) -> None:
         """Do action after the work, in the worker's thread; at once when it is over already."""
         with self._news:

@@ -71,6 +71,20 @@ def _find(backend: Any, **match: int) -> list[Any]:
         raise _error(error, "looking for readers") from error
 
 
+def reset(vendor: int, product: int, where: str | None = None, backend: Any = None) -> None:
+    """Reset the port of one device; whoever has it open loses it. Raises LinkError."""
+    for device in _find(backend, idVendor=vendor, idProduct=product):
+        if where in (None, _where(device)):
+            try:
+                device.reset()
+            except usb.core.USBError as error:
+                raise _error(error, "resetting the reader") from error
+            finally:
+                usb.util.dispose_resources(device)
+            return
+    raise link_error("link.not_found", "nothing to reset is attached")
+
+
 def _where(device: Any) -> str:
     ports = device.port_numbers or (0,)
     return f"{device.bus or 0}-{'.'.join(str(port) for port in ports)}"

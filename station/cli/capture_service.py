@@ -7,8 +7,9 @@ import signal
 import threading
 from pathlib import Path
 
-from drivers import registry, service
+from drivers import calibration, registry, service
 from drivers.clock import SystemClock
+from drivers.hotplug import Hotplug, Place
 from drivers.reader import Reader
 from station.sdnotify import notify
 from station.settings import load_settings
@@ -26,15 +27,20 @@ def run(args: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
-    def factory() -> Reader:
-        reader = settings.reader
-        return registry.open_reader(reader.driver, reader.profile, reader.address, reader.options, clock)
+    def open_at(place: Place) -> Reader:
+        options = settings.reader.options
+        folder = calibration.default_folder()
+        return registry.open_reader(place.driver, place.profile, place.address, options, clock, folder)
+
+    where = Place(settings.reader.driver, settings.reader.profile, settings.reader.address)
+    unit = Hotplug(where, open_at, clock, registry.discover)
 
     def ready() -> None:
         notify("READY=1")
         print(f"ready {settings.reader.socket}", flush=True)
 
-    service.serve(factory, settings.reader.socket, clock, _feed_watchdog, ready=ready, stop=stop.is_set)
+    socket = settings.reader.socket
+    service.serve(unit, socket, clock, _feed_watchdog, ready=ready, stop=stop.is_set, watch=unit)
     return 0
 
 

@@ -72,7 +72,7 @@ class Screen:
 
 
 def run(
-    reader: Reader, request: CaptureRequest, args: argparse.Namespace, stream: TextIO = sys.stdout
+    reader: Reader, request: CaptureRequest, args: argparse.Namespace, stream: TextIO | None = None
 ) -> int:
     """Capture again and again until enough was shown. Exit code 0, or 1 when nothing at all was shown."""
     screen = Screen(args, stream or sys.stdout)

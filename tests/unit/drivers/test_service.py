@@ -250,6 +250,56 @@ def test_previews_come_and_the_newest_wins(running: Running) -> None:
     assert seen == sorted(seen)
 
 
+def test_a_client_that_reads_slowly_gets_the_newest_preview_and_delays_nobody(running: Running) -> None:
+    running.remote()
+    taken, go_on = threading.Event(), threading.Event()
+
+    def play(request: CaptureRequest, preview: Preview, cancelled: Cancelled) -> Frame:
+        for number in range(200):  # 4 MB each: more than any socket holds
+            preview(frame(number, final=False, size=2000))
+        taken.set()  # the driver never waited for the client
+        go_on.wait(5)
+        return frame(255)
+
+    running.puppet.play = play
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(running.path))
+        sock.settimeout(5)
+        capture_socket.send(sock, Ask("capture", REQUEST))
+        assert taken.wait(5)
+        seen: list[int] = []
+        while not seen or seen[-1] < 199:  # ends with the newest, whatever was left out
+            got = capture_socket.receive(sock, Say)
+            assert got is not None
+            seen += [got[0].frame.sequence] if got[0].frame else []
+        go_on.set()
+        while got is not None and got[0].kind != "final":
+            got = capture_socket.receive(sock, Say)
+    assert len(seen) < 20
+    assert seen == sorted(seen)
+
+
+def test_a_client_that_says_nothing_is_dropped(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_QUIET_S", 0.05)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(running.path))
+        sock.settimeout(5)
+        assert sock.recv(1) == b""
+
+
+def test_a_reader_that_hangs_at_closing_does_not_stop_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_CLOSE_S", 0.05)
+    running = Running(tmp_path / "s.sock")
+    running.remote()
+    release = threading.Event()
+    running.puppet.close = lambda: release.wait(20) and None  # type: ignore[method-assign]
+    running.stop()
+    assert not running._thread.is_alive()
+    release.set()
+
+
 def test_a_client_that_goes_away_cancels_its_capture(running: Running) -> None:
     running.remote()
     ended = threading.Event()
