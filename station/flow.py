@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from drivers.reader import ReaderInfo
 from offline_queue.errors import EntryUnknown
 from offline_queue.models import Submission
 from offline_queue.signers import Signer
@@ -27,6 +28,7 @@ from station.friction_ridge import FGP
 from station.imaging import codecs
 from station.imaging.quality import nfiq2
 from station.matching.sequence_types import OtherFinger
+from station.policy import certification
 from station.records import encode, tot, validate
 from station.records.header import Header
 from station.records.prints import Nfiq2, Segment, TenprintImage
@@ -101,6 +103,9 @@ def _require_policy(settings: Settings, booking: Booking, taken: Mapping[FGP, Ta
                 certification=reader.certification,
                 simulated=reader.simulated,
                 gateway=settings.gateway.kind,
+                fap=reader.fap,
+                limits=reader.limits,
+                kind=certification.kind_of(one.impression.fgp, one.impression.imp),
             )
         )
 
@@ -153,7 +158,12 @@ def _image(attempt: Attempt, one: Taken) -> TenprintImage:
         ),
         captured=frame.wall.astimezone().date(),
         fap=frame.reader.fap,
+        marks=_marks(frame.reader),
     )
+
+
+def _marks(reader: ReaderInfo) -> tuple[str, ...]:
+    return () if reader.simulated else certification.marks(reader.certification, reader.fap, reader.limits)
 
 
 def _segment(fgp: FGP, box: tuple[int, int, int, int]) -> Segment:

@@ -23,6 +23,7 @@ from station.kiosk.counter import counter_of, fgp_of, in_thread, json_body, mark
 from station.kiosk.guard import is_typed, problem, status_of, unexpected
 from station.kiosk.sessions import COOKIE
 from station.kiosk.views import booking_view, summary_view, verdict_view
+from station.policy import certification
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -196,8 +197,11 @@ def _png(request: Request, booking: Booking, fgp: FGP, attempt: str | None, anno
     taken = desk.store.taken(booking.id, fgp, number)
     frame = taken.impression.frame
     picture = desk.tools.draw(frame.pixels, taken.template, taken.report) if annotated else frame.pixels
-    if annotated and frame.reader.simulated:
+    reader = frame.reader
+    if annotated and reader.simulated:
         picture = stamp(picture, "SIMULATED READER - not from a person")
+    elif annotated and (told := certification.marks(reader.certification, reader.fap, reader.limits)):
+        picture = stamp(picture, f"UNCERTIFIED READER - {told[0]}")
     return cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from drivers.errors import DriverError
 from station.kiosk.counter import Health
 from station.kiosk.outbox import Outbox
+from station.policy import certification
 
 KEEP_S = 2.0
 PROBE_S = 10.0
@@ -76,6 +77,7 @@ class StatusBar:
         self._lock = threading.Lock()
         self._kept: tuple[float, list[Health]] | None = None
         self._reader_simulated = False
+        self._reader_marks: tuple[str, ...] = ()
 
     def lines(self) -> list[Health]:
         """Reader, gateway, disk: fresh, or at most KEEP_S old."""
@@ -86,13 +88,14 @@ class StatusBar:
             return list(self._kept[1])
 
     def band(self) -> str:
-        """What the yellow band says; empty when nothing is simulated."""
+        """What the yellow band says; empty when nothing is simulated and the reader may serve a booking."""
         self.lines()
         parts = ["reader"] if self._reader_simulated else []
         parts += ["gateway"] if self._gateway == "simulated" else []
-        if not parts:
-            return ""
-        return f"SIMULATED {' and '.join(parts)}: training only, no real prints, nothing reaches an agency"
+        simulated = f"SIMULATED {' and '.join(parts)}: training only, no real prints, nothing reaches an agency"
+        marked = "" if self._reader_simulated else ", ".join(self._reader_marks).lower()
+        uncertified = f"UNCERTIFIED reader: training only ({marked})"
+        return ". ".join([uncertified] * bool(marked) + [simulated] * bool(parts))
 
     def _reader(self) -> Health:
         try:
@@ -100,6 +103,9 @@ class StatusBar:
         except DriverError as error:
             return Health("reader", False, "✕", "Reader gone", error.advice or "check the cable")
         self._reader_simulated = bool(status.get("simulated")) or self._reader_simulated
+        if status.get("certification"):
+            fap, limits = status.get("fap"), status.get("limits") or ()
+            self._reader_marks = certification.marks(status["certification"], fap, limits)
         last = status.get("last_error")
         if status.get("state") in ("fault", "closed") and last:
             return Health(

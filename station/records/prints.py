@@ -1,6 +1,7 @@
 """Fingerprint images as records: a compressed impression in, a Type-14 or a Type-4 out (ITL 2011; EBTS 9.1 and 11.2).
 
-A simulated reader is called SIMULATED in 2.067 IMA, 14.904 MMS and 14.020 COM. Our own quality score is written in
+A simulated reader is called SIMULATED in 2.067 IMA, 14.904 MMS and 14.020 COM; an uncertified one UNCERTIFIED in the
+first two, and 14.020 says TRAINING ONLY and why. Our own quality score is written in
 14.020 as a comment and never in 14.024 FQM, which is for registered algorithms: there goes a real NFIQ 2 score or
 nothing. A Type-4 has room for neither; it is 500 ppi only.
 """
@@ -33,6 +34,9 @@ ORDER = (*range(1, 11), 13, 14, 11, 12)
 """The order of the images in the file."""
 
 SIMULATED = "SIMULATED"
+UNCERTIFIED = "UNCERTIFIED"
+COMMENT = 126
+"""Most characters of 14.020 (ANSI/NIST-ITL 1-2011)."""
 NFIQ2_VENDOR, NFIQ2_PRODUCT = "0101", 57
 """CBEFF ids of NFIQ 2 (ISO/IEC JTC 1 SC 37) and of its version 2.3."""
 
@@ -68,7 +72,8 @@ class TenprintImage:
     make, model, serial: the reader; simulated: True for a peer; quality: our own report, for the comment only;
     amputations: fingers missing from this image in addition to those given to `build`; captured: the date of
     capture, the transaction's when None; fap: the reader's profile, written only for a real reader; dmm: who was
-    there (14.030), CONTROLLED when an officer takes the prints, None when it is not known.
+    there (14.030), CONTROLLED when an officer takes the prints, None when it is not known; marks: why this print is
+    not for production (station.policy.certification), empty for a simulated reader, which says so itself.
     """
 
     fgp: FGP
@@ -89,6 +94,7 @@ class TenprintImage:
     captured: dt.date | None = None
     fap: int | None = None
     dmm: str | None = None
+    marks: tuple[str, ...] = ()
 
 
 def ordered(images: Sequence[TenprintImage]) -> list[TenprintImage]:
@@ -143,6 +149,8 @@ def ima_field(image: TenprintImage) -> Field:
 def _make(image: TenprintImage) -> str:
     if image.simulated and SIMULATED not in image.make.upper():
         return f"{SIMULATED} {image.make}".rstrip()
+    if image.marks and not image.simulated:
+        return f"{UNCERTIFIED} {image.make}".rstrip()
     return image.make or "-"
 
 
@@ -173,7 +181,7 @@ def type_14(
         *([repeated(24, [_fqm(each) for each in image.nfiq2])] if image.nfiq2 else []),
         *([repeated(25, outlines)] if outlines else []),
         *([text(30, image.dmm)] if image.dmm else []),
-        *([text(31, str(image.fap))] if image.fap and not image.simulated else []),
+        *([text(31, str(image.fap))] if image.fap and not (image.simulated or image.marks) else []),
         group(904, [_make(image)[:50].rstrip(), image.model[:50] or "-", image.serial[:50] or "-"]),
         text(996, hashlib.sha256(image.data).hexdigest()),
         data(image.data),
@@ -182,10 +190,15 @@ def type_14(
 
 
 def _comment(image: TenprintImage) -> str:
+    """Never cut in the middle of what it says: a quality that has no room is left out."""
     parts = [f"{SIMULATED} READER, NOT FROM A PERSON"] if image.simulated else []
+    if image.marks:
+        parts += ["TRAINING ONLY", image.marks[0]]
     if image.quality is not None:
         parts.append(f"STATION QUALITY {image.quality.score} OF 100 BY {image.quality.algorithm}, NOT NFIQ")
-    return "; ".join(parts)[:126].rstrip()
+    while len("; ".join(parts)) > COMMENT:
+        parts.pop()
+    return "; ".join(parts)
 
 
 def _segment(each: Segment) -> list[str]:

@@ -154,6 +154,34 @@ def test_one_uncertified_print_stops_a_production_submission(line: flow.Line) ->
         flow.submit_booking(replace(line, settings=_settings(line, "production")), booking)
 
 
+def test_an_uncertified_print_is_marked_in_every_record_that_a_test_gateway_gets(line: flow.Line) -> None:
+    real = replace(SIMULATED, simulated=False, make="Make", limits=("firmware.unknown",))
+    ticket = flow.submit_booking(line, _complete(line, "b-1", real))
+    txn = decode(line.queue.payload(ticket.submission_id))
+    assert txn.of_type(2)[0].rows(67)[0][0] == "UNCERTIFIED Make"
+    for record in txn.of_type(14):
+        assert record.rows(904)[0][0] == "UNCERTIFIED Make"
+        assert (record.text(20) or "").startswith("TRAINING ONLY; NOT APPENDIX F")
+        assert record.text(31) is None
+
+
+def test_a_certified_unit_with_a_limit_stops_a_production_submission(line: flow.Line) -> None:
+    real = replace(SIMULATED, simulated=False, certification="AppF", limits=("firmware.bad",))
+    with pytest.raises(PolicyError, match=r"reader\.limited"):
+        flow.submit_booking(
+            replace(line, settings=_settings(line, "production")), _complete(line, "b-1", real)
+        )
+    assert line.queue.entries() == []
+
+
+def test_a_slap_of_a_two_finger_reader_stops_a_production_submission(line: flow.Line) -> None:
+    real = replace(SIMULATED, simulated=False, certification="AppF", fap=45)
+    with pytest.raises(PolicyError, match=r"reader\.class"):
+        flow.submit_booking(
+            replace(line, settings=_settings(line, "production")), _complete(line, "b-1", real)
+        )
+
+
 def test_a_print_that_is_not_500_ppi_is_refused(line: flow.Line) -> None:
     with pytest.raises(RecordError) as caught:
         flow.submit_booking(line, _complete(line, "b-1", ppi=381))

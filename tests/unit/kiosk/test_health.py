@@ -158,3 +158,20 @@ def test_a_reader_in_a_capture_is_left_alone():
     remote.state, remote.busy = "fault", True
     ReaderProbe(remote, FakeClock())()
     assert remote.opened == 0
+
+
+def test_an_uncertified_reader_is_named_in_the_band_with_what_is_wrong(tmp_path):
+    bench = Bench(tmp_path, gateway="production")
+    bench.status = {"state": "idle", "simulated": False, "certification": "none", "limits": ["ppi.not_500"]}
+    assert bench.bar.band().startswith("UNCERTIFIED reader: training only (not appendix f, its resolution")
+    bench.status = {"state": "idle", "simulated": False, "certification": "AppF", "fap": 60, "limits": []}
+    bench.clock.forward(60)
+    assert bench.bar.band() == ""
+
+
+def test_the_band_names_an_uncertified_reader_beside_a_simulated_gateway(tmp_path):
+    bench = Bench(tmp_path)
+    bench.status = {"state": "idle", "simulated": False, "certification": "PIV", "fap": 20, "limits": []}
+    assert bench.bar.band().startswith(
+        "UNCERTIFIED reader: training only (not appendix f). SIMULATED gateway"
+    )

@@ -97,6 +97,15 @@ def test_a_real_reader_is_not_called_simulated_and_shows_its_profile() -> None:
     assert record.rows(904) == (("-", "-", "-"),)
 
 
+def test_a_comment_that_has_no_room_for_the_quality_leaves_it_out_whole() -> None:
+    for mark, told in (("NOT APPENDIX F", True), ("X" * 100, False)):
+        report = QualityReport(67, "station 1.0", ())
+        txn = car.build(HEADER, SUBJECT, [image(13, simulated=False, marks=(mark,), quality=report)])
+        comment = txn.of_type(14)[0].text(20) or ""
+        assert comment.startswith(f"TRAINING ONLY; {mark}")
+        assert ("NOT NFIQ" in comment) == told == ("QUALITY" in comment)
+
+
 def test_a_make_that_says_simulated_already_is_not_doubled_and_long_names_are_cut() -> None:
     made = image(13, make="Simulated Instruments of the Example Company", model="M" * 60, serial="S" * 60)
     txn = car.build(HEADER, SUBJECT, [made])
