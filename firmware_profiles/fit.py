@@ -64,7 +64,14 @@ def covers(entry: str, version: str) -> bool:
 
 
 def _within(first: str, last: str, version: str) -> bool:
-    return version_key(first) <= version_key(version) <= version_key(last)
+    """Parts between slashes (unit/library) are ranges of their own."""
+    parts = [text.split("/") for text in (first, version, last)]
+    if len({len(each) for each in parts}) != 1:
+        return False
+    return all(
+        version_key(low) <= version_key(is_) <= version_key(high)
+        for low, is_, high in zip(*parts, strict=True)
+    )
 
 
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:

@@ -22,7 +22,7 @@ valid_for_submission = true
 [match]
 models = ["Tenprint 60"]
 [firmware]
-known_good = ["2.0..2.9/1.4", "3.1"]
+known_good = ["2.0..2.9", "3.1"]
 known_bad = [{ version = "2.5", effect = "rolls lose lines", source = "the vendor's notice" }]
 """
 VENDOR = (check.FOLDER / "vendor_sdk.toml").read_text()
@@ -98,6 +98,11 @@ def test_versions_are_ordered_as_numbers(a: list[int], b: list[int]) -> None:
     assert (fit.version_key(one) < fit.version_key(two)) == (a < b)
 
 
+def test_unit_and_library_are_ranges_of_their_own() -> None:
+    told = [fit.covers("2.0/1.4..2.9/1.4", v) for v in ("2.3/1.4", "2.3/1.5", "2.9/1.3", "2.3", "2.3/1.4/1")]
+    assert told == [True, False, False, False, False]
+
+
 @given(st.text(), st.text())
 def test_any_entry_and_any_version_can_be_compared(entry: str, version: str) -> None:
     assert fit.covers(entry, version) in (True, False)
@@ -108,7 +113,7 @@ def test_any_entry_and_any_version_can_be_compared(entry: str, version: str) -> 
     [
         ("fap = 60\n", "", "cert.fap"),
         ('models = ["Tenprint 60"]', "models = []", "match.models"),
-        ('known_good = ["2.0..2.9/1.4", "3.1"]', "", "known_good"),
+        ('known_good = ["2.0..2.9", "3.1"]', "", "known_good"),
         ("[firmware]", '[firmware]\nunknown = "accept"', "unknown firmware"),
         ('kind = "library"', 'kind = "uart"\nbaud_probe = [9600]', "vendor's software"),
     ],
