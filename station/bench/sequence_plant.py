@@ -49,11 +49,12 @@ class Draw:
 @dataclass
 class Plan:
     """What each contact really shows. rolls: claimed finger → (person, finger); plains: source → claimed finger →
-    (person, finger), and the session of each contact."""
+    (person, finger); again: rolls that are never of session 0, which the gallery holds."""
 
     rolls: dict[int, tuple[int, int]]
     plains: dict[int, dict[int, tuple[int, int]]]
     others: list[tuple[str, Key]] = field(default_factory=list)
+    again: set[int] = field(default_factory=set)
     wrong: set[int] = field(default_factory=set)
 
 
@@ -87,7 +88,9 @@ def _made(draw: Draw, plan: Plan) -> Plant:
     impressions = [
         one
         for claimed, (person, finger) in plan.rolls.items()
-        for one in _one(draw, claimed, claimed, (person, finger, "roll"), draw.session())
+        for one in _one(
+            draw, claimed, claimed, (person, finger, "roll"), max(draw.session(), int(claimed in plan.again))
+        )
     ]
     for source, shown in plan.plains.items():
         session = draw.session()  # a slap is one touch
@@ -187,6 +190,7 @@ def _officers_roll(draw: Draw, plan: Plan, person: int) -> None:
     one, _ = _two(draw, plan)
     officer = (person + 2) % draw.pool.people
     plan.rolls[one] = (officer, draw.of(*RIGHT, *LEFT))
+    plan.again |= {one}
     plan.wrong |= {one}
 
 

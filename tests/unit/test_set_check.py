@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from station.matching.sequence_types import SequenceFinding
 from station.set_check import impressions_of, officer_gallery, open_alarms, require_agreement
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
+IMPRESSION = SimpleNamespace(frame=SimpleNamespace(wall=NOW, reader=SimpleNamespace(id="reader:1")))
 
 
 def template(count=30, seed=0):
@@ -41,7 +43,7 @@ def booking_with(*positions, segments=()):
 
 
 def taken(*positions):
-    return {FGP(fgp): Taken(None, template(seed=fgp), QualityReport(77, "test")) for fgp in positions}
+    return {FGP(fgp): Taken(IMPRESSION, template(seed=fgp), QualityReport(77, "test")) for fgp in positions}
 
 
 def alarm(code="sequence.swapped", sources=(2, 3)):
@@ -110,7 +112,7 @@ def test_nothing_is_sent_while_an_alarm_is_open(monkeypatch):
 
 def test_the_same_finger_twice_is_found_with_the_shipped_matcher():
     booking, pair = booking_with(2, 3), {FGP(2): None, FGP(3): None}
-    same = Taken(None, template(60), QualityReport(77, "test"))
+    same = Taken(IMPRESSION, template(60), QualityReport(77, "test"))
     with pytest.raises(BookingError, match="are of one finger"):
         require_agreement(booking, dict.fromkeys(pair, same))
 

@@ -24,7 +24,7 @@ def template(person, finger, salt):
     off = np.random.default_rng([person, finger, salt]).normal(0, 1.0, (3, 40))
     arrays = [(v + o).astype(np.float32) for v, o in zip((x, y, angle % 359), off, strict=True)]
     arrays[2] %= 360
-    return MinutiaTemplate(400, 400, 500, *arrays, np.ones(40, np.uint8), np.full(40, 60, np.uint8))
+    return MinutiaTemplate(400, 400, 500, *arrays, np.ones(40, np.uint8), np.full(40, 98, np.uint8))
 
 
 @pytest.fixture(scope="module")
