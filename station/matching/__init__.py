@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from station.matching.identify import identify
 from station.matching.matcher import SAME, Comparison, compare, match
 from station.matching.sequence import SequenceFinding, wrong_finger
 
-__all__ = ["SAME", "Comparison", "SequenceFinding", "compare", "match", "wrong_finger"]
+__all__ = ["SAME", "Comparison", "SequenceFinding", "compare", "identify", "match", "wrong_finger"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +11,11 @@ from numpy.typing import NDArray
 from station.matching import parameters as p
 from station.matching.consistency import Pairs
 from station.matching.descriptors import Matrix
-from station.matching.prepared import TURN, Index, Prepared, Short, shorts
+from station.matching.prepared import Index, Plane, Prepared
 
 _FAR = np.float32(9.0)
-_ANGLE = np.float32(360.0 / (65536.0 * p.ALIGN_ANGLE))
-_DAMP = np.diag([1.0, 1.0, 1e-3]).astype(np.float32)
+_CHORD = 2.0 - 2.0 * math.cos(math.radians(p.ALIGN_ANGLE))
+"""squared distance of two unit vectors ALIGN_ANGLE apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +32,14 @@ class Overlay:
 
 def overlay(first: Prepared, second: Prepared, pairs: Pairs, alike: Matrix) -> Overlay:
     """The first laid over the second as the best supported pair and those that agree with it say."""
+    looks = np.float32(p.LOOKS) * alike
     x, y, turn = _rigid(first, second, *_group(pairs))
-    angle = first.angle + shorts(np.asarray(turn * TURN))
-    a, b, _ = _coincide(x, y, angle, second, p.ALIGN_DISTANCE, alike)
+    pointing = first.pointing * np.complex64(complex(math.cos(turn), math.sin(turn)))
+    a, b = _mates(_apart(x, y, pointing, second, p.ALIGN_DISTANCE), looks)
     if a.size >= p.AFFINE_FROM:
         x, y = _affine(x, y, second, a, b)
-    a, b, apart = _coincide(x, y, angle, second, p.FINE_DISTANCE, alike)
-    near = apart <= np.float32(p.OVERLAP_REACH**2)
+    a, b = _mates(_apart(x, y, pointing, second, p.FINE_DISTANCE), looks)
+    near = _apart(x, y, None, second, p.OVERLAP_REACH) <= 1
     return Overlay(a, b, np.asarray(near.any(axis=1)), np.asarray(near.any(axis=0)), turn)
 
 
@@ -65,40 +67,52 @@ def _rigid(
 
 
 def _affine(x: Matrix, y: Matrix, second: Prepared, a: Index, b: Index) -> tuple[Matrix, Matrix]:
-    """A damped affine correction: skin shears and stretches; the damping keeps a few pairs from bending it."""
-    every = np.empty((x.size, 3), np.float32)
-    seen_x, seen_y = x.take(a), y.take(a)
-    every[:, 0] = x - seen_x.mean()
-    every[:, 1] = y - seen_y.mean()
-    every[:, 2] = 1.0
-    every *= np.float32(1.0 / p.AFFINE_SCALE)
-    design = every.take(a, axis=0)
-    target = np.empty((a.size, 2), np.float32)
-    target[:, 0] = second.x.take(b) - seen_x
-    target[:, 1] = second.y.take(b) - seen_y
-    moved = every.dot(np.linalg.solve(design.T.dot(design) + _DAMP, design.T.dot(target)))
-    return x + moved[:, 0], y + moved[:, 1]
+    """A shift and a damped shear and stretch: skin is soft; the damping keeps a few pairs from bending it.
+
+    Least squares about the middle of the pairs, where the shift and the rest do not depend on each other.
+    """
+    u, v = x.take(a), y.take(a)
+    off_x, off_y = second.x.take(b) - u, second.y.take(b) - v
+    middle_x, middle_y = float(u.sum()) / a.size, float(v.sum()) / a.size
+    u -= middle_x
+    v -= middle_y
+    damp = p.AFFINE_SCALE**2
+    uu, vv, uv = float(u.dot(u)) + damp, float(v.dot(v)) + damp, float(u.dot(v))
+    every_u, every_v = x - middle_x, y - middle_y
+    moved = []
+    for where, off in ((x, off_x), (y, off_y)):
+        along, across = float(u.dot(off)), float(v.dot(off))
+        scale = 1.0 / (uu * vv - uv * uv)
+        slope_u, slope_v = (along * vv - across * uv) * scale, (across * uu - along * uv) * scale
+        moved.append(where + every_u * slope_u + every_v * slope_v + float(off.sum()) / a.size)
+    return moved[0], moved[1]
 
 
-def _coincide(
-    x: Matrix, y: Matrix, angle: Short, second: Prepared, reach: float, alike: Matrix
-) -> tuple[Index, Index, Matrix]:
-    """Mutual best minutiae within reach and ALIGN_ANGLE, near and alike: indices; and all squared distances."""
-    apart, dy = x[:, None] - second.x, y[:, None] - second.y
-    apart *= apart
-    dy *= dy
-    apart += dy
-    turn = (angle[:, None] - second.angle).astype(np.float32)
-    turn *= _ANGLE
-    turn *= turn
-    cost = apart * np.float32(1.0 / reach**2)
-    out = np.maximum(cost, turn) > 1
-    cost += turn
-    cost -= np.float32(p.LOOKS) * alike
-    cost[out] = _FAR
+def _apart(x: Matrix, y: Matrix, pointing: Plane | None, second: Prepared, reach: float) -> Matrix:
+    """Squared distance of every two minutiae over reach², and that of their unit vectors over ALIGN_ANGLE's, added:
+    float32 [n, m], by one matrix product. pointing None: distance alone."""
+    scale = 1.0 / reach**2
+    terms = np.empty((4 if pointing is None else 6, x.size), np.float32)
+    np.multiply(x, -2.0 * scale, out=terms[0])
+    np.multiply(y, -2.0 * scale, out=terms[1])
+    terms[2] = scale
+    np.multiply(x, x, out=terms[3])
+    terms[3] += y * y
+    terms[3] *= scale
+    if pointing is not None:
+        terms[3] += 2.0 / _CHORD
+        np.multiply(pointing.real, -2.0 / _CHORD, out=terms[4])
+        np.multiply(pointing.imag, -2.0 / _CHORD, out=terms[5])
+    return np.asarray(terms.T.dot(second.target[: len(terms)]), dtype=np.float32)
+
+
+def _mates(apart: Matrix, looks: Matrix) -> tuple[Index, Index]:
+    """Pairs that are each other's nearest, likeness counted, and not farther apart than 1."""
+    cost = apart - looks
+    np.putmask(cost, apart > 1, _FAR)
     to_b, to_a = cost.argmin(axis=1), cost.argmin(axis=0)
-    mine = np.arange(x.size)
-    mutual = to_a.take(to_b) == mine
-    mutual &= cost.min(axis=1) < _FAR
-    a = np.flatnonzero(mutual)
-    return a, to_b.take(a), apart
+    mine = np.arange(to_b.size)
+    kept = to_a.take(to_b) == mine
+    kept &= cost[mine, to_b] < _FAR
+    a = np.flatnonzero(kept)
+    return a, to_b.take(a)

@@ -14,16 +14,15 @@ import numpy as np
 
 from station.matching import parameters as p
 from station.matching.descriptors import Matrix
-from station.matching.prepared import TOLERANCE, Index, Prepared, Short
+from station.matching.prepared import TOLERANCE, Index, Packed, Prepared
 
 _SCALE = np.float32(1.0 / TOLERANCE)
 _ONE = np.float32(1.0)
-_TINY = np.float32(1e-9)
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """a, b: indices [m]; weight: float32 [m], how alike and how sure; agree: float32 [m, m], agreement times both
+    """a, b: indices [m]; weight: float32 [m], how alike, 0 to 1; agree: float32 [m, m], agreement times both
     weights; share: float32 [m], each pair's part in the most consistent group; support: its eigenvalue."""
 
     a: Index
@@ -46,38 +45,39 @@ def relax(first: Prepared, second: Prepared, alike: Matrix) -> Pairs:
         best = np.arange(flat.size)
     a = best // len(second)
     b = best - a * len(second)
-    weight = np.maximum(flat.take(best), 0) * np.sqrt(first.weight.take(a) * second.weight.take(b))
+    weight = np.maximum(flat.take(best), 0)
     agree = agreement(first, a, second, b)
     agree *= weight
     agree *= weight[:, None]
-    share, support = principal(agree, weight)
-    return Pairs(a, b, weight, agree, share, float(support))
+    share, support = _principal(agree, weight)
+    return Pairs(a, b, weight, agree, share, support)
 
 
-def principal(agree: Matrix, start: Matrix) -> tuple[Matrix, Matrix]:
-    """Leading eigenvector float32 [..., m], by ROUNDS of power iteration, and eigenvalue [...]."""
+def _principal(agree: Matrix, start: Matrix) -> tuple[Matrix, float]:
+    """Leading eigenvector float32 [m], by ROUNDS of power iteration, and its eigenvalue (Rayleigh quotient)."""
     share = start
     for _ in range(p.ROUNDS):
-        share = np.matvec(agree, share)
-        share = share / (np.sqrt(np.vecdot(share, share)) + _TINY)[..., None]
-    return share, np.vecdot(share, np.matvec(agree, share))
+        share = agree.dot(share)
+    squared = float(share.dot(share))
+    return share, float(share.dot(agree.dot(share))) / squared if squared > 0 else 0.0
 
 
 def agreement(first: Prepared, a: Index, second: Prepared, b: Index) -> Matrix:
     """How well every two of the pairs (a, b) agree: float32 [m, m], 0 to 1; 1 with itself, 0 for rival pairs."""
     in_a, in_b = first.rows.take(a)[:, None] + a, second.rows.take(b)[:, None] + b
-    return agreement_of(first.relations, in_a, second.relations, in_b)
+    return deviation(first.relations.take(in_a), second.relations.take(in_b))
 
 
-def agreement_of(ours: tuple[Short, ...], in_a: Index, theirs: tuple[Short, ...], in_b: Index) -> Matrix:
-    """1 - (largest deviation / tolerance)², at least 0, of the relations at these places of the tables."""
-    worst: Short | None = None
-    for table, other in zip(ours, theirs, strict=True):
-        gap = table.take(in_a)
-        gap -= other.take(in_b)
-        np.abs(gap, out=gap)
-        worst = gap if worst is None else np.maximum(worst, gap, out=worst)
-    agree = np.asarray(worst, dtype=np.float32)
+def deviation(ours: Packed, theirs: Packed) -> Matrix:
+    """1 - (largest deviation of the four relations / tolerance)², at least 0: float32 of the same shape."""
+    gap = ours.view(np.int16)
+    gap -= theirs.view(np.int16)
+    # As unsigned, the absolute value of half a turn, -32768, is what it should be.
+    apart = np.abs(gap, out=gap).view(np.uint16).reshape(*ours.shape, 4)
+    worst = np.maximum(apart[..., 0], apart[..., 1])
+    np.maximum(worst, apart[..., 2], out=worst)
+    np.maximum(worst, apart[..., 3], out=worst)
+    agree = worst.astype(np.float32)
     agree *= _SCALE
     agree *= agree
     np.subtract(_ONE, agree, out=agree)

@@ -16,8 +16,9 @@ from station.matching.prepared import Prepared
 
 class Evidence(NamedTuple):
     """firm: mean agreement of the matched pairs with those near them, 0 to 1, less for few; looks: their mean
-    similarity, -1 to 1, less for few; matched: square root of their number; common: square root of the minutiae in
-    the common area, each counted by its weight, mean of both impressions."""
+    similarity, -1 to 1, less for few; matched: square root of how many they are, sure or not, for to coincide makes
+    them sure; common: square root of how many minutiae the common area has, each counted by its weight, for an
+    unsure one may well be missing; mean of both impressions."""
 
     firm: float
     looks: float
@@ -27,13 +28,13 @@ class Evidence(NamedTuple):
 
 def evidence(first: Prepared, second: Prepared, laid: Overlay, alike: Matrix) -> Evidence:
     """Measured on at least one matched pair."""
-    count = laid.a.size
-    trust = count / (count + p.SHRINK)
     weight = np.sqrt(first.weight.take(laid.a) * second.weight.take(laid.b))
-    looks = float(weight.dot(alike.ravel().take(laid.a * len(second) + laid.b))) / float(weight.sum())
+    matched = float(weight.sum())
+    trust = laid.a.size / (laid.a.size + p.SHRINK)
+    looks = float(weight.dot(alike.ravel().take(laid.a * len(second) + laid.b))) / matched
     common = float(first.weight.dot(laid.near_a)) * float(second.weight.dot(laid.near_b))
     firm = _firmness(first, second, laid, weight)
-    return Evidence(trust * firm, trust * looks, math.sqrt(count), common**0.25)
+    return Evidence(trust * firm, trust * looks, math.sqrt(laid.a.size), common**0.25)
 
 
 def _firmness(first: Prepared, second: Prepared, laid: Overlay, weight: Matrix) -> float:

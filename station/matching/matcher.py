@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from station.friction_ridge import MinutiaTemplate
 from station.matching import parameters as p
@@ -57,21 +59,26 @@ def compare_prepared(first: Prepared, second: Prepared) -> Comparison:
     if min(len(first), len(second)) < FEWEST:
         return NOTHING
     alike = first.looks.dot(second.columns)
-    return judge(first, second, alike, relax(first, second, alike))
+    pairs = relax(first, second, alike)
+    if not hopeful(pairs.support, min(first.total, second.total)):
+        return NOTHING
+    return judge(first, second, alike, pairs)
+
+
+@overload
+def hopeful(support: float, total: float) -> bool: ...
+@overload
+def hopeful(support: Matrix, total: NDArray[np.float64]) -> NDArray[np.bool_]: ...
+def hopeful(support: Any, total: Any) -> Any:
+    """Is a pair of templates worth aligning? total: minutiae of the smaller, each counted by its weight."""
+    return support >= p.HOPEFUL * total**0.5
 
 
 def judge(first: Prepared, second: Prepared, alike: Matrix, pairs: Pairs) -> Comparison:
-    """From consistent pairs to a score; without an alignment where there is little hope."""
-    if pairs.support < p.HOPEFUL:
-        return Comparison(hopeless(pairs.support), 0, (0, 0), 0.0)
+    """From consistent pairs to a score. alike: float32 [n, m], how alike their neighbourhoods look."""
     laid = overlay(first, second, pairs, alike)
     if laid.a.size < FEWEST:
-        return Comparison(hopeless(p.HOPEFUL), int(laid.a.size), (0, 0), math.degrees(laid.turn))
+        return NOTHING
     score = weigh(evidence(first, second, laid, alike))
     common = int(np.count_nonzero(laid.near_a)), int(np.count_nonzero(laid.near_b))
     return Comparison(score, int(laid.a.size), common, math.degrees(laid.turn))
-
-
-def hopeless(support: float) -> float:
-    """Score of a pair that is not aligned: below HOPELESS_SCORE, in proportion to what little support there is."""
-    return max(0.0, p.HOPELESS_SCORE * support / p.HOPEFUL)

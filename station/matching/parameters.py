@@ -6,8 +6,10 @@ from typing import Final
 
 MOST: Final = 160
 """minutiae of one impression that are compared, the surest first: bounds memory and time. A roll has about 130."""
-UNSURE: Final = 0.05
+UNSURE: Final = 0.3
 """least weight of a minutia; its quality over 100 otherwise, 1 where no quality is reported."""
+SURE: Final = 0.5
+"""mean weight of an impression's minutiae, at least. chosen: that of the poorest impressions extracted here."""
 
 RADIUS: Final = 90.0
 """px, radius of a minutia's neighbourhood. Cappelli, Ferrara, Maltoni 2010 (MCC): 70; 90 found more mates on every
@@ -37,10 +39,12 @@ ANGLE_TOLERANCE: Final = 16.0
 """degrees, by which their direction difference and the bearing of each from the other may differ."""
 ROUNDS: Final = 3
 """rounds of relaxation (MCC: 5)."""
-HOPEFUL: Final = 0.12
-"""support (see consistency.support) under which no alignment is tried: other fingers, nearly all of them."""
-HOPELESS_SCORE: Final = 0.0
-"""score just under HOPEFUL; it falls in proportion to the support. Far from anything that is acted on."""
+HOPEFUL: Final = 0.06
+"""support (consistency.Pairs) per square root of the smaller impression's minutiae, each counted by its weight, under
+which nothing is aligned and the score is 0: four in five pairs of other fingers, and of one finger's pairs that would
+have reached 22, one in 500."""
+SCREENED: Final = 64
+"""pairs of templates screened at a time when many are compared: their tables stay in the processor's cache."""
 SEED_AGREES: Final = 0.2
 """agreement with the best supported pair from which a pair takes part in the first alignment. chosen."""
 
@@ -48,8 +52,8 @@ SPIN_LEVER: Final = 200.0
 """px²: what the directions of a pair say about the rotation, against its lever arm. chosen."""
 ALIGN_DISTANCE: Final = 22.0
 """px, after the rigid alignment two minutiae this near may be the same. chosen: two ridge periods."""
-FINE_DISTANCE: Final = 14.0
-"""px, after the affine refinement. chosen: a period and a half."""
+FINE_DISTANCE: Final = 16.0
+"""px, after the affine refinement. chosen: under two ridge periods (12 is worse, 14 the same)."""
 ALIGN_ANGLE: Final = 32.0
 """degrees, likewise for their directions."""
 LOOKS: Final = 0.5
@@ -57,7 +61,7 @@ LOOKS: Final = 0.5
 AFFINE_FROM: Final = 6
 """coinciding minutiae from which the affine refinement is tried. chosen."""
 AFFINE_SCALE: Final = 50.0
-"""px from their middle at which a minutia has full say in the affine refinement, whose damping is 1. chosen."""
+"""px: damps the refinement as one minutia this far from the middle, at its place, would. chosen."""
 OVERLAP_REACH: Final = 40.0
 """px: a minutia with a minutia of the other impression this near lies in the common area. chosen."""
 NEARBY: Final = 100.0
@@ -65,10 +69,10 @@ NEARBY: Final = 100.0
 
 SHRINK: Final = 6.0
 """minutiae added to a count, so that four of four are not taken for certainty. chosen."""
-WEIGHTS: Final = (66.8, 60.6, 18.9, -16.5)
+WEIGHTS: Final = (63.2, 65.5, 17.4, -15.9)
 """score per evidence.Evidence: firm, looks, matched, common. Logistic regression of one finger against two on seven
 development sets and synthetic fingers, equal weight to both classes and to every set; one log-odd = 5 points."""
-WEIGHT_NONE: Final = 5.4
+WEIGHT_NONE: Final = 13.3
 """puts 40 where about one in 10,000 impostor pairs of those sets is reached. `station bench calibrate` measures."""
 PROOF: Final = 8.0
 """score that one matched pair can be worth at most: four pairs alone never reach 40. chosen."""
