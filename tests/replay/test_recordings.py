@@ -16,6 +16,7 @@ import pytest
 
 from drivers.clock import SystemClock
 from drivers.links.usb import UsbLink
+from drivers.models.libfprint import PYTHON
 from drivers.models.nb1010 import Nb1010Reader
 from drivers.models.upektc import UpektcReader
 from drivers.models.uru4500 import Uru4500Reader
@@ -146,36 +147,55 @@ def node_of(description: str) -> str:
     return "/dev/" + line[3:].partition("=")[0]
 
 
-@pytest.mark.skipif(shutil.which("umockdev-run") is None, reason="needs the Debian package umockdev")
-def test_a_recording_replays_under_umockdev_with_the_real_usb_library(
-    recorded: Recorded, folder: Path, tmp_path: Path, repo: Path
-) -> None:
+def under_umockdev(folder: Path, words: list[str], repo: Path) -> subprocess.CompletedProcess[str]:
+    """The command line as it is, on a bus that umockdev makes of a recording."""
     description = (folder / "device").read_text(encoding="utf-8")
     ioctl, pcapng = folder / "capture.ioctl", folder / "capture.pcapng"
     said = ["-p", f"{sysfs_of(description)}={pcapng}"]
     if ioctl.is_file():
         said = ["-i", f"{node_of(description)}={ioctl}"]
+    station = [sys.executable, "-m", "station", *words]
+    command = ["umockdev-run", "-d", str(folder / "device"), *said, "--", *station]
+    return subprocess.run(command, cwd=repo, capture_output=True, text=True, timeout=50, check=False)
+
+
+@pytest.mark.skipif(shutil.which("umockdev-run") is None, reason="needs the Debian package umockdev")
+def test_a_recording_replays_under_umockdev_with_the_real_usb_library(
+    recorded: Recorded, folder: Path, tmp_path: Path, repo: Path
+) -> None:
     out = tmp_path / "out.png"
     words = ["readers", "capture", "--reader", f"usb:{recorded.ids}", "--out", str(out)]
     if load(recorded.profile).driver == "uru4500":
         words += ["--option", f"host_seed={SEED:#x}"]
-    command = [
-        "umockdev-run",
-        "-d",
-        str(folder / "device"),
-        *said,
-        "--",
-        sys.executable,
-        "-m",
-        "station",
-        *words,
-    ]
-    done = subprocess.run(command, cwd=repo, capture_output=True, text=True, timeout=50, check=False)
+    done = under_umockdev(folder, words, repo)
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(picture(out), picture(folder / "capture.png"))
     facts = json.loads(out.with_suffix(".json").read_text())
     assert facts["reader"]["profile"] == recorded.profile
     assert facts["valid_for_submission"] is False
+
+
+@pytest.mark.skipif(shutil.which("umockdev-run") is None, reason="needs the Debian package umockdev")
+@pytest.mark.parametrize("recorded", REAL, ids=str, indirect=True)
+def test_a_recording_replays_through_libfprint(
+    recorded: Recorded, folder: Path, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_libfprint():
+        pytest.skip("needs the Debian packages gir1.2-fprint-2.0 and python3-gi")
+    monkeypatch.setenv("FP_DEVICE_EMULATION", "1")  # libfprint then takes the seeds of its own test suite
+    out = tmp_path / "out.png"
+    words = ["readers", "capture", "--reader", "libfprint:any", "--out", str(out)]
+    done = under_umockdev(folder, words, repo)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(picture(out), picture(folder / "capture.png"))
+
+
+def has_libfprint() -> bool:
+    code = "import gi; gi.require_version('FPrint', '2.0'); from gi.repository import FPrint"
+    try:
+        return subprocess.run([PYTHON, "-c", code], capture_output=True, timeout=30).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def test_the_simulated_recordings_are_of_this_place(tmp_path: Path) -> None:
