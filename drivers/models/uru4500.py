@@ -13,7 +13,8 @@ import numpy as np
 
 from drivers.clock import Clock, synchronised
 from drivers.errors import LinkError, ReaderFault
-from drivers.links.usb import Interrupts, Pending, UsbLink, usb_link
+from drivers.links.usb import UsbLink, usb_link
+from drivers.links.usb_threads import Interrupts, Pending
 from drivers.reader import BaseReader, CaptureRequest, Check, Pixels, ReaderInfo, Show
 from drivers.wires import uru4000 as wire
 from firmware_profiles.profile import Profile

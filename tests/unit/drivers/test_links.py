@@ -19,7 +19,8 @@ from drivers.links import usb as usb_links
 from drivers.links.memory import MemoryLink
 from drivers.links.pty import PtyEnd
 from drivers.links.serial import SerialLink
-from drivers.links.usb import Pending, UsbLink, bus_error
+from drivers.links.usb import UsbLink, bus_error
+from drivers.links.usb_threads import Pending
 from drivers.sim.clock import FasterClock, VirtualClock
 from drivers.sim.outbox import Outbox
 from drivers.sim.usb_bus import SimBus

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from drivers.clock import SystemClock
 from drivers.errors import CaptureRetry, LinkError, ReaderFault
-from drivers.links.usb import UsbLink
+from drivers.links.usb import UsbLink, bus_error
 from drivers.models.upektc import UpektcReader
 from drivers.reader import CaptureKind, CaptureRequest, ReaderState
 from drivers.registry import make_reader
@@ -215,6 +216,83 @@ def test_a_transfer_cut_short_or_late_heals(kind: Kind, at: int) -> None:
         frame = rig.reader.capture(REQUEST)
     assert any(np.array_equal(frame.pixels, one.pixels) for one in rig.placed)
     assert rig.fired()
+
+
+def test_an_image_without_a_status_before_it_is_taken() -> None:
+    bench = Bench()
+    bench.reader.open()
+    found = bench.device._found
+
+    def at_once(pixels: object, now: float) -> None:
+        found(pixels, now)  # type: ignore[arg-type]
+        sequence = bench.device._said.pop()[5] >> 4
+        bench.device._begin(sequence)
+
+    bench.device._found = at_once  # type: ignore[method-assign]
+    assert bench.reader.capture(REQUEST).pixels.shape == (270, 192)
+
+
+def test_a_status_between_the_parts_is_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    bench.reader.open()
+    begin = bench.device._begin
+
+    def keep(sequence: int) -> None:
+        bench.device._say(wire.COMMAND, sequence, wire.say_status(wire.KEEP_FINGER))
+        bench.device._on_go = begin
+
+    monkeypatch.setattr(bench.device, "_begin", keep)
+    assert bench.reader.capture(REQUEST).final
+
+
+def test_a_message_with_the_wrong_number_begins_the_capture_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    bench.reader.open()
+    say, numbers = bench.device._say, iter([9])
+    monkeypatch.setattr(
+        bench.device,
+        "_say",
+        lambda kind, number, payload: say(
+            kind, next(numbers, number) if payload[11:12] == b"\0" else number, payload
+        ),
+    )
+    assert bench.reader.capture(REQUEST).final
+    assert next(numbers, None) is None
+
+
+@pytest.mark.parametrize(("number", "retries"), [(errno.ENODEV, 1), (errno.ETIMEDOUT, 2)])
+def test_a_device_that_does_not_wake_is_a_fault_at_once_or_after_two_tries(
+    monkeypatch: pytest.MonkeyPatch, number: int, retries: int
+) -> None:
+    bench = Bench()
+    asked: list[int] = []
+
+    def dead(endpoint: int, size: int, timeout_s: float) -> bytes:
+        asked.append(endpoint)
+        raise bus_error(number)
+
+    monkeypatch.setattr(bench.device, "read", dead)
+    with pytest.raises(LinkError):
+        bench.reader.open()
+    assert len(asked) == retries
+
+
+def test_a_device_that_is_silent_at_the_end_is_woken_for_the_next_capture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    bench.reader.open()
+    obey = bench.device._obey
+    deaf = iter([True])
+
+    def half_deaf(said: Message) -> None:
+        if said.type != wire.RESET or not next(deaf, False):
+            obey(said)
+
+    monkeypatch.setattr(bench.device, "_obey", half_deaf)
+    assert bench.reader.capture(REQUEST).final
+    assert bench.reader.state is ReaderState.IDLE
+    assert bench.reader.capture(REQUEST).final
 
 
 @pytest.mark.parametrize("kind", [Kind.STALL, Kind.UNPLUG])
