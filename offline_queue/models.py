@@ -147,7 +147,8 @@ class CheckReport:
 _COLUMNS = {
     "submission": (
         "seq submission_id tcn tot ori station_id priority state size sha256 created_at boot monotonic_ms attempts "
-        "last_error retry_boot retry_at_ms lease_worker lease_token lease_boot lease_until_ms receipt_at"
+        "last_error retry_boot retry_at_ms lease_worker lease_token lease_boot lease_until_ms receipt_at held_for clock_trust "
+        "refusals exported_at erased_at imported_from"
     ),
     "payload": "seq sealed sealed_sha256",
     "envelope": "seq manifest signature",
@@ -156,7 +157,10 @@ _COLUMNS = {
     "response": "seq tcr tot sha256 sealed signature kept_at",
     "response_quarantine": "id seq code message sha256 sealed kept_at",
     "cursor": "name value",
-    "audit": "id at boot monotonic_ms event submission_id detail prev hash",
+    "audit": "id at boot monotonic_ms event submission_id detail prev hash trust",
+    "counter_signature": "seq n signature signed_at reason",
+    "audit_seal": "audit_id statement signature reason",
+    "clock_floor": "one at boot monotonic_ms trust",
     "audit_head": "one last_id hash",
 }
 
@@ -178,6 +182,9 @@ class Tables:
         self.cursor = table("cursor")
         self.audit = table("audit")
         self.audit_head = table("audit_head")
+        self.counter_signature = table("counter_signature")
+        self.audit_seal = table("audit_seal")
+        self.clock_floor = table("clock_floor")
 
 
 def columns(table: Any) -> list[Any]:

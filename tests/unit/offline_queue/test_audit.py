@@ -54,9 +54,9 @@ def test_an_empty_chain_holds(queue: Queue) -> None:
         "UPDATE audit SET event = 'x' WHERE id = 2",
         "DELETE FROM audit WHERE id = 8",
         "DELETE FROM audit",
-        "INSERT INTO audit VALUES (3,'','',0,'x',NULL,'{}',x'',x'')",
-        "INSERT OR REPLACE INTO audit VALUES (3,'','',0,'x',NULL,'{}',x'',x'')",
-        "INSERT INTO audit VALUES (10,'','',0,'x',NULL,'{}',x'',x'')",
+        "INSERT INTO audit (id, at, boot, monotonic_ms, event, submission_id, detail, prev, hash) VALUES (3,'','',0,'x',NULL,'{}',x'',x'')",
+        "INSERT OR REPLACE INTO audit (id, at, boot, monotonic_ms, event, submission_id, detail, prev, hash) VALUES (3,'','',0,'x',NULL,'{}',x'',x'')",
+        "INSERT INTO audit (id, at, boot, monotonic_ms, event, submission_id, detail, prev, hash) VALUES (10,'','',0,'x',NULL,'{}',x'',x'')",
     ],
 )
 def test_the_database_itself_refuses_to_change_rows(busy: Queue, statement: str) -> None:

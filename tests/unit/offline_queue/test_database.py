@@ -23,6 +23,8 @@ from offline_queue.store import Queue
 from tests.conftest import FrozenClock
 from tests.unit.offline_queue.kit import AT, submission
 
+NEWEST = max(migrations.migrations())
+
 
 def fault(path: Path, clock: FrozenClock) -> StoreFault:
     with pytest.raises(StoreFault) as error:
@@ -110,29 +112,29 @@ def test_a_migration_runs_once_under_a_backup(
     opened: Callable[..., Queue], signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened().enqueue(submission(), signer)
-    steps = migrations.migrations() | {2: ("ALTER TABLE submission ADD COLUMN later TEXT",)}
+    steps = migrations.migrations() | {NEWEST + 1: ("ALTER TABLE submission ADD COLUMN later TEXT",)}
     monkeypatch.setattr(database_module, "migrations", lambda: steps)
     queue = opened()
-    assert queue.database.sql("PRAGMA user_version") == [(2,)]
+    assert queue.database.sql("PRAGMA user_version") == [(NEWEST + 1,)]
     assert queue.payload("sub-1") == submission().payload
-    with closing(sqlite3.connect(tmp_path / "queue.db.before-2")) as backup:
-        assert backup.execute("PRAGMA user_version").fetchone() == (1,)
+    with closing(sqlite3.connect(tmp_path / f"queue.db.before-{NEWEST + 1}")) as backup:
+        assert backup.execute("PRAGMA user_version").fetchone() == (NEWEST,)
         assert backup.execute("SELECT count(*) FROM submission").fetchone() == (1,)
     backup.close()
-    assert opened().database.sql("PRAGMA user_version") == [(2,)]
+    assert opened().database.sql("PRAGMA user_version") == [(NEWEST + 1,)]
 
 
 def test_a_migration_that_fails_changes_nothing(
     opened: Callable[..., Queue], signer: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened().enqueue(submission(), signer)
-    steps = migrations.migrations() | {2: ("ALTER TABLE submission ADD COLUMN later TEXT", "NO SQL")}
+    steps = migrations.migrations() | {NEWEST + 1: ("ALTER TABLE submission ADD COLUMN later TEXT", "NO SQL")}
     with monkeypatch.context() as patch:
         patch.setattr(database_module, "migrations", lambda: steps)
         with pytest.raises(StoreFault):
             opened()
     queue = opened()
-    assert queue.database.sql("PRAGMA user_version") == [(1,)]
+    assert queue.database.sql("PRAGMA user_version") == [(NEWEST,)]
     assert queue.payload("sub-1") == submission().payload
 
 
