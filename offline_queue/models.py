@@ -147,8 +147,8 @@ class CheckReport:
 _COLUMNS = {
     "submission": (
         "seq submission_id tcn tot ori station_id priority state size sha256 created_at boot monotonic_ms attempts "
-        "last_error retry_boot retry_at_ms lease_worker lease_token lease_boot lease_until_ms receipt_at held_for clock_trust "
-        "refusals exported_at erased_at imported_from"
+        "last_error retry_boot retry_at_ms lease_worker lease_token lease_boot lease_until_ms receipt_at "
+        "held_for clock_trust refusals exported_at erased_at imported_from"
     ),
     "payload": "seq sealed sealed_sha256",
     "envelope": "seq manifest signature",

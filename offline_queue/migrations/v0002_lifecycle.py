@@ -2,7 +2,7 @@
 
 submission.held_for: officer, certificate or clock. clock_trust: synchronised, confirmed or unknown, when it was made.
 refusals: definite ones only. exported_at: last copy to removable media. erased_at: its data key was destroyed.
-imported_from: the station a bundle came from. counter_signature: made over the first signature, which is never replaced.
+imported_from: the station a bundle came from. counter_signature: made over the first signature, never in its place.
 audit_seal: a signed statement about the chain's head. clock_floor: the latest wall time ever trusted.
 """
 

@@ -15,6 +15,8 @@ from tests.unit.offline_queue.test_store import UNSURE, accepted, claimed
 
 TRIGGERS = ("audit_never_changes", "audit_never_goes", "audit_only_grows", "receipt_never_changes")
 
+COLUMNS = "(id, at, boot, monotonic_ms, event, submission_id, detail, prev, hash)"
+
 
 @pytest.fixture
 def busy(queue: Queue, signer: Signer) -> Queue:
@@ -54,9 +56,9 @@ def test_an_empty_chain_holds(queue: Queue) -> None:
         "UPDATE audit SET event = 'x' WHERE id = 2",
         "DELETE FROM audit WHERE id = 8",
         "DELETE FROM audit",
-        "INSERT INTO audit (id, at, boot, monotonic_ms, event, submission_id, detail, prev, hash) VALUES (3,'','',0,'x',NULL,'{}',x'',x'')",
-        "INSERT OR REPLACE INTO audit (id, at, boot, monotonic_ms, event, submission_id, detail, prev, hash) VALUES (3,'','',0,'x',NULL,'{}',x'',x'')",
-        "INSERT INTO audit (id, at, boot, monotonic_ms, event, submission_id, detail, prev, hash) VALUES (10,'','',0,'x',NULL,'{}',x'',x'')",
+        f"INSERT INTO audit {COLUMNS} VALUES (3,'','',0,'x',NULL,'{}',x'',x'')",
+        f"INSERT OR REPLACE INTO audit {COLUMNS} VALUES (3,'','',0,'x',NULL,'{}',x'',x'')",
+        f"INSERT INTO audit {COLUMNS} VALUES (10,'','',0,'x',NULL,'{}',x'',x'')",
     ],
 )
 def test_the_database_itself_refuses_to_change_rows(busy: Queue, statement: str) -> None:
