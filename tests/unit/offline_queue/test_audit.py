@@ -14,7 +14,6 @@ from tests.unit.offline_queue.kit import submission
 from tests.unit.offline_queue.test_store import UNSURE, accepted, claimed
 
 TRIGGERS = ("audit_never_changes", "audit_never_goes", "audit_only_grows", "receipt_never_changes")
-
 COLUMNS = "(id, at, boot, monotonic_ms, event, submission_id, detail, prev, hash)"
 
 
