@@ -55,9 +55,9 @@ def test_an_empty_chain_holds(queue: Queue) -> None:
         "UPDATE audit SET event = 'x' WHERE id = 2",
         "DELETE FROM audit WHERE id = 8",
         "DELETE FROM audit",
-        f"INSERT INTO audit {COLUMNS} VALUES (3,'','',0,'x',NULL,'{}',x'',x'')",
-        f"INSERT OR REPLACE INTO audit {COLUMNS} VALUES (3,'','',0,'x',NULL,'{}',x'',x'')",
-        f"INSERT INTO audit {COLUMNS} VALUES (10,'','',0,'x',NULL,'{}',x'',x'')",
+        f"INSERT INTO audit {COLUMNS} VALUES (3,'','',0,'x',NULL,'{{}}',x'',x'')",
+        f"INSERT OR REPLACE INTO audit {COLUMNS} VALUES (3,'','',0,'x',NULL,'{{}}',x'',x'')",
+        f"INSERT INTO audit {COLUMNS} VALUES (10,'','',0,'x',NULL,'{{}}',x'',x'')",
     ],
 )
 def test_the_database_itself_refuses_to_change_rows(busy: Queue, statement: str) -> None:
