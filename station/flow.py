@@ -158,6 +158,7 @@ def _image(attempt: Attempt, one: Taken) -> TenprintImage:
         ),
         captured=frame.wall.astimezone().date(),
         fap=frame.reader.fap,
+        dmm="CONTROLLED",  # an officer is signed in and takes the prints
         marks=_marks(frame.reader),
     )
 

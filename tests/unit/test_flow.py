@@ -106,6 +106,7 @@ def test_a_complete_booking_is_one_signed_entry(line: flow.Line, pki: PkiPaths) 
     txn = decode(line.queue.payload(ticket.submission_id))
     assert (txn.tot, txn.tcn, ticket.submission_id) == ("CAR", ticket.tcn, "b-1")
     assert [record.text(13) for record in txn.of_type(14)] == [*"12345678", "10", "13", "14", "11", "12"]
+    assert {record.text(30) for record in txn.of_type(14)} == {"CONTROLLED"}
     assert txn.of_type(2)[0].rows(84) == (("09", "XX"),)
     assert txn.of_type(2)[0].text(73) == line.settings.station.ori
     manifest, signature = line.queue.manifest("b-1"), line.queue.signature("b-1")
