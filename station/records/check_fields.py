@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from station.records.fields import FieldRule, Item, Table
 from station.records.findings import Finding, Severity
-from station.records.tables import LOOSE
+from station.records.tables import LOOSE, VENDORS
 from station.records.transaction import DATA, Field, TaggedRecord
 
 MANY_ITEMS = 50
@@ -32,9 +32,14 @@ def check_record(record: TaggedRecord, table: Table, position: int) -> Iterator[
         yield from _check_order(record, each, position)
         if each.number in rules:
             yield from _check_field(record, rules[each.number], each, position)
-        elif each.number != DATA and not 200 <= each.number < 900:
+        elif not _foreign(record.type, each.number):
             message = "is not a field of this record in the tables of this program"
             yield Finding("field.unknown", _tag(record, each.number), message, Severity.WARNING, position)
+
+
+def _foreign(kind: int, number: int) -> bool:
+    """Not for these tables: the image itself, agencies' own numbers, vendors' blocks."""
+    return number == DATA or 200 <= number < 900 or number in VENDORS.get(kind, ())
 
 
 def parsed_date(value: str) -> dt.date | None:

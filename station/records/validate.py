@@ -17,6 +17,7 @@ from station.records.check_binary import check_binary
 from station.records.check_fields import check_record, parsed_date
 from station.records.check_images import Decoders, check_images, check_set
 from station.records.check_marks import check_marks
+from station.records.check_minutiae import check_minutiae
 from station.records.check_subject import check_subject
 from station.records.findings import Finding, Severity, errors
 from station.records.header import NO_RESOLUTION
@@ -50,6 +51,7 @@ def validate(
         findings += _check_counts(txn, kind)
     findings += _check_tables(txn, kind)
     findings += check_images(txn, decoders or {})
+    findings += check_minutiae(txn)
     if kind is not None and not kind.RESPONSE:
         findings += check_set(txn, whole=kind.PRINTS[0] < 2)
     return locate(txn, findings)
@@ -111,7 +113,8 @@ def _check_contents(txn: Transaction) -> Iterator[Finding]:
         if to_number(own) is None or to_number(own) != to_number(stated):
             message = f"CNT says IDC {stated!r}, the Type-{record.type} record says {own!r}"
             yield Finding("cnt.idc", "1.003", message, record=position)
-    for idc, count in Counter(record.idc for record in txn.records[1:]).items():
+    # minutiae carry the IDC of the image they were found in
+    for idc, count in Counter(record.idc for record in txn.records[1:] if record.type != 9).items():
         if count > 1:
             yield Finding("cnt.idc_repeated", "1.003", f"{count} records have IDC {idc}", Severity.WARNING)
 

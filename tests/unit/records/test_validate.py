@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from station.friction_ridge import MinutiaTemplate
 from station.records import prints, submission
 from station.records.decode import decode
 from station.records.encode import complete, encode
@@ -30,6 +31,7 @@ from station.records.transaction import (
     type_four_record,
 )
 from station.records.validate import validate
+from station.templates import type_9
 from tests.unit.records.kit import DAT, HEADER, SUBJECT, changed, good, image, replaced, tenprint, wsq
 
 TODAY = DAT
@@ -87,7 +89,40 @@ def test_a_type_4_car_with_its_resolution_has_only_what_is_missing_from_the_set(
     assert codes(legacy()) == set()
 
 
+def minutiae(*changes: Field) -> Transaction:
+    """A CAR with the minutiae of its FGP 1, some of their fields changed; an empty value takes a field out."""
+    image = good().records[2]
+    assert isinstance(image, TaggedRecord)
+    side = [int(image.text(number) or 0) for number in (6, 7)]
+    floats = [np.array(each, np.float32) for each in ((3, 12), (4, 9), (90, 180))]
+    template = MinutiaTemplate(
+        side[0], side[1], 500, *floats, np.array((1, 2), np.uint8), np.array((60, 70), np.uint8)
+    )
+    record = type_9.record(template, idc=int(image.idc or 0), fgp=1, imp=1, quality=50)
+    given = {each.number: each for each in changes}
+    fields = tuple(given.get(each.number, each) for each in record.fields)
+    kept = tuple(each for each in fields if each.value != b"")
+    return transaction("CAR", HEADER, [*good().records[1:], TaggedRecord(9, kept)])
+
+
 PLANTED: dict[str, tuple[Callable[[], Transaction], str, str]] = {
+    "minutiae without the number of them": (
+        lambda: minutiae(Field(136, ((b"",),))),
+        "minutiae.block_not_whole",
+        "9.136",
+    ),
+    "minutiae counted wrongly": (lambda: minutiae(text(136, "3")), "minutiae.count", "9.136"),
+    "minutiae of another finger": (lambda: minutiae(text(134, "2")), "minutiae.other_finger", "9.134"),
+    "minutiae outside the image": (lambda: minutiae(text(128, "5")), "minutiae.outside", "9.137"),
+    "minutiae of an image of another size": (lambda: minutiae(text(129, "800")), "minutiae.size", "9.128"),
+    "minutiae said to be of the legacy form": (lambda: minutiae(text(4, "S")), "minutiae.format", "9.004"),
+    "a minutia pointing 400 degrees": (
+        lambda: minutiae(
+            repeated(137, [["1", "3", "4", "200", "1", "60"], ["2", "3", "4", "20", "1", "60"]])
+        ),
+        "field.code",
+        "9.137",
+    ),
     "no DOM": (lambda: header(without=(13,)), "type1.dom", "1.013"),
     "unknown VER": (lambda: header(text(2, "0999")), "field.code", "1.002"),
     "TCN of six characters": (lambda: header(text(9, "SHORT1")), "field.length", "1.009"),
@@ -328,6 +363,21 @@ def _response(txn: Transaction, without: int) -> Transaction:
 def test_a_planted_fault_is_found_with_its_field(name: str) -> None:
     build, code, field = PLANTED[name]
     assert (code, field) in codes(build())
+
+
+def test_good_minutiae_beside_their_image_have_no_finding() -> None:
+    assert {each for each in codes(minutiae()) if each[1].startswith("9.")} == set()
+    assert ("cnt.idc_repeated", "1.003") not in codes(minutiae())
+
+
+def test_fields_of_vendors_and_of_the_extended_set_are_left_alone() -> None:
+    txn = minutiae()
+    last = txn.records[-1]
+    assert isinstance(last, TaggedRecord)
+    foreign = TaggedRecord(9, (*last.fields, text(20, "IAFIS"), text(331, "MIN")))
+    assert {
+        each for each in codes(transaction("CAR", HEADER, [*txn.records[1:-1], foreign])) if each[1][0] == "9"
+    } == set()
 
 
 def test_at_least_sixty_kinds_of_fault_are_planted() -> None:
