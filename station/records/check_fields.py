@@ -56,7 +56,8 @@ def _check_order(record: TaggedRecord, each: Field, position: int) -> Iterator[F
     if each.number != DATA and b"999:" in each.value:
         message = "holds 999: in its text; some readers take what follows for the image"
         yield Finding("field.looks_like_data", _tag(record, each.number), message, Severity.WARNING, position)
-    if each.number in (1, 2) and record.type != 1 and record.fields[each.number - 1] is not each:
+    place = record.fields[each.number - 1 : each.number]
+    if each.number in (1, 2) and record.type != 1 and not (place and place[0] is each):
         yield Finding("field.order", _tag(record, each.number), "is not in its place", record=position)
 
 

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from station.friction_ridge import MinutiaTemplate
 from station.records import prints, submission
+from station.records.check_fields import check_record
 from station.records.decode import decode
 from station.records.encode import complete, encode
 from station.records.findings import Severity, errors
 from station.records.header import transaction
+from station.records.tables import TABLES
 from station.records.tot import car, errt, rpis, sre
 from station.records.tot import map as map_tot
 from station.records.transaction import (
@@ -378,6 +380,14 @@ def test_fields_of_vendors_and_of_the_extended_set_are_left_alone() -> None:
     assert {
         each for each in codes(transaction("CAR", HEADER, [*txn.records[1:-1], foreign])) if each[1][0] == "9"
     } == set()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_record_of_one_field_is_checked_like_any_other(number: int) -> None:
+    lonely = TaggedRecord(14, (text(number, "9"),))
+    found = [each.code for each in check_record(lonely, TABLES[14], 0)]
+    assert "field.missing" in found
+    assert ("field.order" in found) == (number == 2)
 
 
 def test_at_least_sixty_kinds_of_fault_are_planted() -> None:
