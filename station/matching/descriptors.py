@@ -4,7 +4,7 @@ A cylinder per minutia after Cappelli, Ferrara and Maltoni (Minutia Cylinder-Cod
 it, turned with its direction, times layers of direction difference; a neighbour adds to the cells near it. The
 cylinder is then projected on the few directions in which neighbourhoods of different minutiae differ most and
 impressions of the same differ least (linear discriminant analysis, Fisher 1936), learned from synthetic fingers:
-`station bench descriptors` makes the table anew.
+`docs/training/descriptors.py` makes the table anew.
 """
 
 from __future__ import annotations
