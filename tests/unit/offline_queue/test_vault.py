@@ -117,7 +117,7 @@ def test_a_missing_key_and_a_folder_are_refused(tmp_path: Path) -> None:
     assert code_of(error) == "vault.key_missing"
     with pytest.raises(VaultError) as error:
         Vault.load(tmp_path)
-    assert code_of(error) == "vault.key_unreadable"
+    assert code_of(error) == "vault.keyring"
 
 
 def test_a_key_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
