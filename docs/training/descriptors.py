@@ -6,7 +6,7 @@ Every synthetic finger is put down five times, four plain and once rolled, and e
 that the matcher lays over one another with a score of SCORE give pairs of minutiae that are the same; of their
 cylinders come the scatter within a minutia and between minutiae, and of these the directions (Fisher 1936). The first
 table has to come from a matcher: run it twice from any table, and the second run's differs little from the first.
-No real print is used. About 25 minutes on one core.
+No real print is used. About 8 minutes on one core.
 """
 
 from __future__ import annotations
