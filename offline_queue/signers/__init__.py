@@ -1,5 +1,4 @@
-"""Signing keys, found by the scheme of their URI: `file:` is `signers/file.py`, `pkcs11:` would be
-`signers/pkcs11.py`.
+"""Signing keys, found by the scheme of their URI: `file:` is `signers/file.py`, `pkcs11:` is `signers/pkcs11.py`.
 
 A signer holds a P-256 key that may never leave its place, and the certificate that goes with it.
 """
@@ -8,9 +7,11 @@ from __future__ import annotations
 
 import importlib
 import re
-from typing import Protocol, cast
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 from offline_queue.errors import SignerError
+from offline_queue.keypair import SigningKey
 
 
 class Signer(Protocol):
@@ -31,20 +32,40 @@ class Signer(Protocol):
 def load_signer(uri: str) -> Signer:
     """`file:/path/key.pem?cert=/path/cert.pem&chain=/path/ca.pem` → Signer. SignerError `signer.*` if it
     cannot be used."""
+    return cast(Signer, _module(uri).open_signer(uri))
+
+
+def load_key(uri: str) -> SigningKey:
+    """The key alone, for a certificate request. SignerError `signer.key_missing` when it was not made yet."""
+    return cast(SigningKey, _module(uri).open_key(uri))
+
+
+def create_key(uri: str) -> SigningKey:
+    """Make the key in its place. SignerError `signer.key_exists` when there is one: none is ever overwritten."""
+    return cast(SigningKey, _module(uri).create_key(uri))
+
+
+def certificate_path(uri: str) -> Path:
+    """The file where this key's certificate belongs."""
+    return cast(Path, _module(uri).certificate_path(uri))
+
+
+def _module(uri: str) -> Any:
     scheme, colon, _ = uri.partition(":")
     if not colon or not re.fullmatch(r"[a-z][a-z0-9-]*", scheme):
         raise SignerError(
-            "signer.uri", f"{uri!r} is not a key URI", "write file:/path/key.pem?cert=/path/cert.pem"
+            "signer.uri", "this is not a key URI", "write file:/path/key.pem?cert=/path/cert.pem"
         )
     name = f"{__name__}.{scheme.replace('-', '_')}"
     try:
-        module = importlib.import_module(name)
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise SignerError(
-                "signer.library_missing", f"{scheme}: needs {error.name}", "install it"
+                "signer.library_missing",
+                f"{scheme}: needs {error.name}",
+                "install it (extra `hsm` for pkcs11:)",
             ) from error
         raise SignerError(
             "signer.unknown_scheme", f"no signer for {scheme}:", "use a scheme from signers/"
         ) from None
-    return cast(Signer, module.open_signer(uri))

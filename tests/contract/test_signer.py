@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pkgutil
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from cryptography import x509
@@ -17,8 +20,34 @@ from offline_queue.clock import SystemClock
 from offline_queue.errors import SignerError
 from offline_queue.signers import Signer, load_signer
 from station.sim.pki import PkiPaths, make_pki
+from tests.contract import softhsm
 
-HARNESS: dict[str, Callable[[PkiPaths], str]] = {"file": lambda pki: pki.signing_uri}
+
+def in_token(pki: PkiPaths) -> str:
+    module = softhsm.import_key("contract", pki.station_signing_key, f"key {pki.station_ca.parent}", "0a01")
+    files = f"cert={quote(str(pki.station_signing_cert))}&chain={quote(str(pki.station_ca))}"
+    name = quote(f"key {pki.station_ca.parent}", safe="")
+    return f"pkcs11:token=contract;object={name}?module-path={module}&pin-value={softhsm.PIN}&{files}"
+
+
+def in_credential(pki: PkiPaths) -> str:
+    """With the real systemd-creds and this machine's own host key."""
+    if shutil.which("systemd-creds") is None:
+        pytest.skip("systemd-creds is not installed")
+    path = pki.station_ca.with_name("signing.cred")
+    command = ["systemd-creds", "encrypt", "--with-key=host", "--name=signing", pki.station_signing_key, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"systemd-creds cannot encrypt here: {done.stderr.strip()[-200:]}")
+    files = f"cert={quote(str(pki.station_signing_cert))}&chain={quote(str(pki.station_ca))}"
+    return f"systemd-creds:{quote(str(path))}?name=signing&{files}"
+
+
+HARNESS: dict[str, Callable[[PkiPaths], str]] = {
+    "file": lambda pki: pki.signing_uri,
+    "pkcs11": in_token,
+    "systemd_creds": in_credential,
+}
 PEM = serialization.Encoding.PEM
 PKCS8 = serialization.PrivateFormat.PKCS8
 
@@ -28,7 +57,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
     return make_pki(tmp_path_factory.mktemp("a folder with spaces"), SystemClock())
 
 
-@pytest.fixture(params=sorted(HARNESS))
+@pytest.fixture(params=sorted(HARNESS), scope="module")
 def signer(request: pytest.FixtureRequest, pki: PkiPaths) -> Signer:
     return load_signer(HARNESS[request.param](pki))
 
