@@ -1,4 +1,4 @@
-"""Small runs of the campaigns `network` and `outage`: station and gateway agree on the set, whatever the network does."""
+"""Small runs of the campaigns `network` and `outage`: station and gateway agree on the set after every fault."""
 
 from __future__ import annotations
 
