@@ -19,7 +19,7 @@ from station.records.decode import decode
 from station.records.encode import encode
 from station.records.findings import Finding, errors
 from station.records.header import Header
-from station.records.tot import errt, second_stage, sre
+from station.records.tot import errt, rpisr, second_stage, sre
 from station.records.transaction import Transaction
 from station.records.validate import validate
 
@@ -121,10 +121,11 @@ def compose(
         answer = _second(header, txn, _drawn(txn.tcn, "second") < rates.second)
     else:
         wrong = findings(content, now)
+        search = _rapid if txn.tot == "RPIS" else _search
         answer = (
             _rejection(header, txn, wrong)
             if wrong
-            else _search(header, txn, _drawn(txn.tcn, "search") < rates.search)
+            else search(header, txn, _drawn(txn.tcn, "search") < rates.search)
         )
     return answer.tot, encode(answer)
 
@@ -157,6 +158,13 @@ def _search(header: Header, txn: Transaction, found: bool) -> Transaction:
             "ERS": f"{name} RAP SHEET\r\nINVENTED FOR A TEST. DESCRIBES NOBODY.\r\nARRESTS: NONE ON FILE",
         },
     )
+
+
+def _rapid(header: Header, txn: Transaction, found: bool) -> Transaction:
+    """A colour: red for a candidate, green for none."""
+    name = BACK_ENDS[0].name
+    note = f"{name}: ONE CANDIDATE FOR COMPARISON" if found else f"{name}: NO CANDIDATE IN THIS FILE"
+    return rpisr.build(header, {**_echo(txn), "SRF": "R" if found else "G", "NOT": note})
 
 
 def _second(header: Header, txn: Transaction, found: bool) -> Transaction:
