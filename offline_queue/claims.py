@@ -77,6 +77,8 @@ def settle(database: Database, claimed: Claim, outcome: Outcome) -> Entry:
             }
         elif outcome.event is not Event.ABSENT:
             changes["last_error"] = errors_text(outcome)
+        if outcome.refused:
+            changes["refusals"] = row["refusals"] + 1
         delay_ms = min(int(outcome.delay_s * 1000), AHEAD_MS)
         changes |= (
             {"retry_boot": database.boot, "retry_at_ms": now_ms(database) + delay_ms}
@@ -110,7 +112,9 @@ def step(database: Database, submission_id: str, event: Event, reason: str = "")
         row = t.select().where(t.submission_id == submission_id).first()
         if row is None:
             raise EntryUnknown("queue.no_such_entry", f"no entry {submission_id}", "see: station queue list")
-        changes = {"retry_boot": None, "retry_at_ms": None}
+        changes: dict[str, Any] = {"retry_boot": None, "retry_at_ms": None}
+        if event is Event.RETRY:
+            changes["refusals"] = 0
         row = _move(database, tables, row, event, {"reason": reason} if reason else {}, changes)
         return entry_of(row, database.boot, now_ms(database))
 

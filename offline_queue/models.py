@@ -33,7 +33,7 @@ class Entry:
     """One submission as the queue knows it. size in bytes of the payload, sha256 in hexadecimal digits.
 
     next_attempt_s: seconds until it is due, 0.0 when due now, None when it is not waiting to be sent.
-    receipt_at: when the gateway says it took custody.
+    receipt_at: when the gateway says it took custody. refusals: definite ones since the last officer's retry.
     """
 
     submission_id: str
@@ -51,6 +51,7 @@ class Entry:
     next_attempt_s: float | None
     receipt_at: dt.datetime | None
     priority: int = 0
+    refusals: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; times as UTC text."""
@@ -86,13 +87,15 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended. delay_s: not before so many seconds; receipt only with ACCEPTED."""
+    """How an attempt ended. delay_s: not before so many seconds; receipt only with ACCEPTED; refused: a definite no,
+    also where the event leaves it another try."""
 
     event: Event
     code: str = ""
     message: str = ""
     delay_s: float = 0.0
     receipt: Receipt | None = None
+    refused: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ def entry_of(row: dict[str, Any], boot: str, now_ms: int) -> Entry:
         next_attempt_s=_wait_s(row, boot, now_ms) if row["state"] in DUE else None,
         receipt_at=from_stamp(row["receipt_at"]) if row["receipt_at"] else None,
         priority=row["priority"],
+        refusals=row["refusals"],
     )
 
 

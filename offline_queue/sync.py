@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from offline_queue.backoff import Backoff
+from offline_queue.breaker import Breaker
 from offline_queue.clock import Clock
 from offline_queue.errors import (
     Certainty,
@@ -33,7 +34,6 @@ from offline_queue.wire import BadItem, SignedReceipt, WireResponse
 LEASE_MARGIN_S = 30.0
 PAGE = 20
 PAGES = 50
-UNSURE_IN_A_ROW = 2
 GAP = 1000
 TICK_S = 0.5
 
@@ -61,7 +61,8 @@ class StepReport:
 
 
 class Sync:
-    """One worker. deadline_s: the transport's total deadline, so that a lease outlives an attempt."""
+    """One worker. deadline_s: the transport's total deadline, so that a lease outlives an attempt. refusals: so many
+    definite ones put an entry into quarantine; until then it is asked for and sent again like one without an answer."""
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class Sync:
         deadline_s: float = 60.0,
         poll_s: float = 5.0,
         backoff: Backoff | None = None,
+        refusals: int = 1,
     ) -> None:
         self._queue = queue
         self._transport = transport
@@ -83,7 +85,8 @@ class Sync:
         self._lease_s = deadline_s + LEASE_MARGIN_S
         self._poll_s = poll_s
         self._backoff = backoff or Backoff()
-        self._failures = 0
+        self._refusals = refusals
+        self.breaker = Breaker(clock, self._backoff)
         self._stale = False
 
     def step(
@@ -101,7 +104,7 @@ class Sync:
         self, stop: Callable[[], bool] = lambda: False, on_progress: Callable[[], None] = lambda: None
     ) -> StepReport:
         """Every due entry, one by one, oldest first. Ends early when the gateway is away."""
-        report, in_a_row = StepReport(), 0
+        report = StepReport()
         while not stop():
             claim = self._queue.claim(self._worker, self._lease_s)
             if claim is None:
@@ -113,10 +116,19 @@ class Sync:
             except LeaseLost as lost:
                 return replace(report, fault=lost)
             on_progress()
-            in_a_row = in_a_row + 1 if outcome.event is Event.UNSURE else 0
-            if fault is not None and (_is_wide(fault) or in_a_row >= UNSURE_IN_A_ROW):
+            if self._is_over(outcome, fault):
                 return _ended(report, fault)
         return report
+
+    def _is_over(self, outcome: Outcome, fault: QueueError | None) -> bool:
+        """Tell the breaker how it went. True when the gateway is to be left alone."""
+        if outcome.event in (Event.ACCEPTED, Event.REFUSED, Event.ABSENT) or outcome.refused:
+            self.breaker.worked()
+        elif fault is not None:
+            return self.breaker.failed(
+                wide=_is_wide(fault), retry_after_s=getattr(fault, "retry_after_s", None)
+            )
+        return False
 
     def _attempt(self, claim: Claim) -> tuple[Outcome, QueueError | None]:
         try:
@@ -144,7 +156,11 @@ class Sync:
     def _outcome(self, claim: Claim, fault: TransportFault) -> Outcome:
         """A gateway that is away delays the pass, not the entry: the order stays."""
         if fault.certainty is Certainty.REFUSED and claim.kind == "send":
-            return Outcome(Event.REFUSED, fault.code, fault.message)
+            final = claim.entry.refusals + 1 >= self._refusals
+            event = Event.REFUSED if final else Event.UNSURE
+            return Outcome(
+                event, fault.code, fault.message, 0.0 if final else self._wait_s(claim), refused=True
+            )
         if fault.certainty is Certainty.NOT_SENT:
             return Outcome(Event.NOT_SENT, fault.code, fault.message)
         delay_s = 0.0 if fault.gateway_wide else self._wait_s(claim)
@@ -163,7 +179,9 @@ class Sync:
             try:
                 page = self._transport.responses(cursor, PAGE)
             except TransportFault as fault:
+                self.breaker.failed(wide=True, retry_after_s=fault.retry_after_s)
                 return _ended(report, fault)
+            self.breaker.worked()
             for item in page.items:
                 report = self._take(report, item)
             on_progress()
@@ -204,16 +222,15 @@ class Sync:
         exchange:
         feed the watchdog with it. New entries are noticed within TICK_S unless the gateway is away."""
         self._recover()
-        paused_until = next_pull = self._clock.monotonic()
+        next_pull = self._clock.monotonic()
         while not stop():
             on_progress()
             now = self._clock.monotonic()
-            if now >= paused_until:
+            if self.breaker.left_s() <= 0:
                 pull = now >= next_pull
                 report = self._pass(pull, stop, on_progress)
                 if report != StepReport():
                     on_report(report)
-                paused_until = self._clock.monotonic() + self._pause_s(report)
                 if pull or report.busy:
                     next_pull = self._clock.monotonic() + (0.0 if report.accepted else self._poll_s)
             if not stop():
@@ -228,25 +245,19 @@ class Sync:
             return self.step(stop, on_progress) if pull else self.drain(stop, on_progress)
         except StoreFault as fault:
             self._stale = True
+            self.breaker.failed(wide=True)
             return StepReport(fault=fault)
 
     def _recover(self) -> None:
         self._queue.recover(self._worker)
         self._stale = False
 
-    def _pause_s(self, report: StepReport) -> float:
-        if report.fault is None or isinstance(report.fault, LeaseLost):
-            self._failures = 0
-            return 0.0
-        self._failures += 1
-        return max(self._backoff.delay_s(self._failures), report.retry_after_s or 0.0)
-
 
 def _is_wide(fault: QueueError) -> bool:
     return isinstance(fault, TransportFault) and fault.gateway_wide
 
 
-def _ended(report: StepReport, fault: QueueError) -> StepReport:
+def _ended(report: StepReport, fault: QueueError | None) -> StepReport:
     return replace(report, fault=fault, retry_after_s=getattr(fault, "retry_after_s", None))
 
 

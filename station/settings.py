@@ -84,10 +84,11 @@ class SigningSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=
 
 class GatewaySection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where submissions go. kind: a simulated reader may never feed a production gateway; retry_cap_s: the longest
-    pause between two tries while the gateway is away."""
+    pause between two tries while the gateway is away; refusals: so many definite ones put an entry into quarantine;
+    options: what only this kind of address needs (docs/queue-network.md)."""
 
     kind: Literal["simulated", "production"]
-    url: Annotated[str, Meta(pattern=r"^https://")]
+    url: Annotated[str, Meta(pattern=r"^(https|smtps?)://")]
     ca: Path
     client_cert: Path
     client_key: Path
@@ -95,6 +96,8 @@ class GatewaySection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=
     total_deadline_s: Seconds = 120.0
     poll_s: Seconds = 30.0
     retry_cap_s: Seconds = 60.0
+    refusals: Annotated[int, Meta(ge=1, le=100)] = 1
+    options: dict[str, str] = {}
 
 
 class AccessSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,12 +9,16 @@ request left, which is what separates "not sent" from "outcome unknown".
 
 from __future__ import annotations
 
+import hashlib
 import queue
+import re
 import socket
 import ssl
 import threading
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
@@ -42,13 +46,36 @@ class Budget:
         return left
 
 
-def socket_class(budget: Budget) -> type[ssl.SSLSocket]:
-    """An SSLSocket whose every wait is cut at the budget; for `SSLContext.sslsocket_class`."""
+class PinMismatch(ssl.SSLError):
+    """The peer's key is none of those that policy names."""
+
+
+def pins_of(text: str) -> frozenset[str]:
+    """`pin_sha256`: SHA-256 of a SubjectPublicKeyInfo in 64 hexadecimal digits, several separated by commas (the next
+    key is named before it is used). ValueError for anything else; empty for an empty text."""
+    pins = frozenset(part.strip().lower().replace(":", "") for part in text.split(",") if part.strip())
+    if not all(re.fullmatch(r"[0-9a-f]{64}", pin) for pin in pins):
+        raise ValueError("a pin is 64 hexadecimal digits")
+    return pins
+
+
+def key_pin(certificate: bytes) -> str:
+    """The pin of a DER certificate: of its key, so that a renewal with the same key changes nothing (RFC 7469, 2.4)."""
+    key = x509.load_der_x509_certificate(certificate).public_key()
+    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(spki).hexdigest()
+
+
+def socket_class(budget: Budget, pins: frozenset[str] = frozenset()) -> type[ssl.SSLSocket]:
+    """An SSLSocket whose every wait is cut at the budget; for `SSLContext.sslsocket_class`. pins: keys of which the
+    peer must show one, beside all that the context checks; none named: no pinning."""
 
     class BudgetSocket(ssl.SSLSocket):
         def do_handshake(self, block: bool = False) -> None:
             self.settimeout(budget.left())
             super().do_handshake(block)
+            if pins and key_pin(self.getpeercert(binary_form=True) or b"") not in pins:
+                raise PinMismatch("the peer's key is not pinned")
 
         def send(self, data: Any, flags: int = 0) -> int:
             self.settimeout(budget.left())

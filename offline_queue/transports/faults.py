@@ -13,6 +13,7 @@ from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
 from offline_queue.backoff import LONGEST_S
 from offline_queue.errors import Certainty, TransportFault
+from offline_queue.transports.budget import PinMismatch
 
 # OpenSSL's verify codes (openssl-verification-options(1)): 9 and 10 time, 62 to 64 name, the others trust
 VERIFY_CODES = {
@@ -46,6 +47,11 @@ UNTRUSTED = (
     "gateway.certificate_untrusted",
     "the gateway's certificate was issued by an unknown authority",
     "check gateway.ca in station.toml; something between may pretend to be the gateway",
+)
+PINNED = (
+    "gateway.certificate_pin",
+    "the gateway's certificate is trusted, but its key is not one that policy names",
+    "ask the gateway's operator whether the key was changed, then change pin_sha256",
 )
 OWN_REFUSED = (
     "gateway.client_certificate_refused",
@@ -152,13 +158,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _own_refused(error: ssl.SSLError) -> bool:
-    reason = (error.reason or "").upper()
+    reason = (getattr(error, "reason", None) or "").upper()
     return "ALERT" in reason and any(
         word in reason for word in ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")
     )
 
 
 def _tls(chain: list[BaseException]) -> tuple[str, str, str] | None:
+    if any(isinstance(error, PinMismatch) for error in chain):
+        return PINNED
     for error in chain:
         if isinstance(error, ssl.SSLCertVerificationError):
             return VERIFY_CODES.get(error.verify_code, UNTRUSTED)

@@ -1,8 +1,8 @@
 """HTTPS to the gateway: mutual TLS 1.2 or later, one total deadline per exchange, no redirects, no proxies,
 size caps.
 
-In: `https://host:port` and options ca, client_cert, client_key (PEM paths), total_deadline_s. The protocol is
-docs/gateway-protocol.md. Everything that is not an answer of that protocol raises TransportFault.
+In: `https://host:port` and options ca, client_cert, client_key (PEM paths), total_deadline_s, pin_sha256. The protocol
+is docs/gateway-protocol.md. Everything that is not an answer of that protocol raises TransportFault.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from offline_queue import wire
 from offline_queue.clock import Clock
 from offline_queue.errors import Certainty, TransportFault
 from offline_queue.transports import Parcel, faults
-from offline_queue.transports.budget import Budget, pool_class, socket_class
+from offline_queue.transports.budget import Budget, pins_of, pool_class, socket_class
 from offline_queue.wire import ResponsePage, SignedReceipt
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ DEADLINE_S = 60.0
 RECEIPT_LIMIT = 256 * 1024
 PAGE_LIMIT = 16 * 1024 * 1024
 CHUNK = 64 * 1024
-OPTIONS = {"ca", "client_cert", "client_key", "total_deadline_s"}
+OPTIONS = {"ca", "client_cert", "client_key", "total_deadline_s", "pin_sha256"}
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,19 @@ class Answer:
 class HttpsTransport:
     """One gateway. Not for use by several threads at once: the budget is per exchange."""
 
-    def __init__(self, base: str, context: ssl.SSLContext, ca: str, budget: Budget, clock: Clock) -> None:
+    def __init__(
+        self,
+        base: str,
+        context: ssl.SSLContext,
+        ca: str,
+        budget: Budget,
+        clock: Clock,
+        pins: frozenset[str] = frozenset(),
+    ) -> None:
         self._base = base
         self._budget = budget
         self._clock = clock
-        context.sslsocket_class = socket_class(budget)
+        context.sslsocket_class = socket_class(budget, pins)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = ca
@@ -136,11 +144,17 @@ def open_transport(uri: str, options: Mapping[str, str], clock: Clock) -> HttpsT
         raise TransportFault("gateway.uri", f"{uri!r} is not a gateway address", "write https://host:port")
     if set(options) - OPTIONS or not {"ca", "client_cert", "client_key"} <= set(options):
         raise TransportFault("gateway.options", f"options are {sorted(OPTIONS)}", "see docs/queue.md")
-    budget = Budget(clock, float(options.get("total_deadline_s", DEADLINE_S)))
-    return HttpsTransport(uri.rstrip("/"), _context(options), options["ca"], budget, clock)
+    try:
+        budget = Budget(clock, float(options.get("total_deadline_s", DEADLINE_S)))
+        pins = pins_of(options.get("pin_sha256", ""))
+    except ValueError as error:
+        raise TransportFault("gateway.options", str(error), "see docs/queue-network.md") from error
+    return HttpsTransport(uri.rstrip("/"), client_context(options), options["ca"], budget, clock, pins)
 
 
-def _context(options: Mapping[str, str]) -> ssl.SSLContext:
+def client_context(options: Mapping[str, str]) -> ssl.SSLContext:
+    """TLS 1.2 or later with our certificate and their authority. TransportFault `gateway.own_ca`,
+    `gateway.own_certificate`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

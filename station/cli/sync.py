@@ -7,9 +7,9 @@ import fcntl
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from offline_queue.backoff import Backoff
@@ -41,6 +41,8 @@ class Parts:
     total_deadline_s: float
     poll_s: float
     retry_cap_s: float = 60.0
+    refusals: int = 1
+    more: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings) -> Parts:
@@ -57,6 +59,8 @@ class Parts:
             total_deadline_s=gateway.total_deadline_s,
             poll_s=gateway.poll_s,
             retry_cap_s=gateway.retry_cap_s,
+            refusals=gateway.refusals,
+            more=gateway.options,
         )
 
 
@@ -92,6 +96,7 @@ def build(parts: Parts, clock: Clock, stack: ExitStack) -> tuple[Queue, Sync]:
         "client_cert": str(parts.client_cert),
         "client_key": str(parts.client_key),
         "total_deadline_s": str(parts.total_deadline_s),
+        **parts.more,
     }
     transport = load_transport(parts.url, options, clock)
     stack.callback(transport.close)
@@ -105,6 +110,7 @@ def build(parts: Parts, clock: Clock, stack: ExitStack) -> tuple[Queue, Sync]:
         deadline_s=parts.total_deadline_s,
         poll_s=parts.poll_s,
         backoff=Backoff(cap_s=parts.retry_cap_s),
+        refusals=parts.refusals,
     )
 
 

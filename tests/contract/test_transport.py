@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from offline_queue import transports
 from offline_queue.clock import SystemClock
@@ -25,6 +27,7 @@ from offline_queue.receipts import Verifier
 from offline_queue.signers import load_signer
 from offline_queue.states import State
 from offline_queue.transports import Parcel, Transport, load_transport
+from offline_queue.transports.budget import key_pin
 from offline_queue.wire import BadItem, WireResponse
 from station.sim.pki import PkiPaths, make_pki
 from tests.contract.tls_peer import Peer, Request, drip, hang, raw, reply
@@ -382,3 +385,26 @@ def test_keys_that_cannot_be_used_refuse_the_start(connect: Open, options: dict[
 def test_a_key_of_another_certificate_refuses_the_start(pki: PkiPaths, connect: Open) -> None:
     fault = fault_of(lambda: connect("https://host", client_key=str(pki.station_signing_key)))
     assert fault.code == "gateway.own_certificate"
+
+
+def pin_of(path: Any) -> str:
+    der = x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(serialization.Encoding.DER)
+    return key_pin(der)
+
+
+def test_a_pinned_key_is_taken_and_another_stops_before_anything_is_sent(
+    pki: PkiPaths, connect: Open
+) -> None:
+    right, other = pin_of(pki.gateway_server_cert), pin_of(pki.gateway_receipt_cert)
+    with Peer(pki, behaviours=[reply("200 OK", good_answer(pki))]) as peer:
+        connect(peer.url, pin_sha256=f"{other}, {right.upper()}", total_deadline_s="10").submit(PARCEL)
+        fault = fault_of(lambda: connect(peer.url, pin_sha256=other).submit(PARCEL))
+    assert (fault.code, fault.certainty) == ("gateway.certificate_pin", Certainty.NOT_SENT)
+    assert len(peer.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"pin_sha256": "abc"}, {"pin_sha256": "g" * 64}, {"total_deadline_s": "x"}]
+)
+def test_an_option_that_makes_no_sense_refuses_the_start(connect: Open, options: dict[str, str]) -> None:
+    assert fault_of(lambda: connect("https://host", **options)).code == "gateway.options"
