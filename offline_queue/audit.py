@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from offline_queue import canonical
-from offline_queue.clock import stamp
-from offline_queue.database import Database
+from offline_queue import audit_seal, canonical
+from offline_queue.audit_rows import START, append, content, head, row_hash, rows
 from offline_queue.models import Tables
 
-START = bytes(32)
+__all__ = ["START", "AuditReport", "append", "head", "row_hash", "rows", "verify"]
 
 
 @dataclass(frozen=True)
@@ -36,49 +35,17 @@ class AuditReport:
     reason: str = ""
 
 
-def row_hash(prev: bytes, row: Mapping[str, Any]) -> bytes:
-    """Hash of a row {id, at, boot, monotonic_ms, event, submission_id, detail} after `prev`."""
-    return hashlib.sha256(prev + canonical.dumps(row)).digest()
-
-
-def head(tables: Tables) -> bytes:
-    """Hash of the last row, START when there is none."""
-    return bytes(tables.audit_head.select(tables.audit_head.hash).first()["hash"])
-
-
-def append(
-    database: Database, tables: Tables, event: str, submission_id: str | None, detail: Mapping[str, Any]
-) -> bytes:
-    """Add one row inside the caller's transaction and return its hash. detail: no personal data."""
-    last = tables.audit_head.select().first()
-    row: dict[str, Any] = {
-        "id": last["last_id"] + 1,
-        "at": stamp(database.clock.utcnow()),
-        "boot": database.boot,
-        "monotonic_ms": int(database.clock.monotonic() * 1000),
-        "event": event,
-        "submission_id": submission_id,
-        "detail": dict(detail),
-    }
-    digest = row_hash(bytes(last["hash"]), row)
-    stored = row | {"detail": canonical.dumps(row["detail"]).decode(), "prev": last["hash"], "hash": digest}
-    tables.audit.insert(stored).execute()
-    tables.audit_head.update(last_id=row["id"], hash=digest).execute()
-    return digest
-
-
-def rows(tables: Tables) -> Iterable[dict[str, Any]]:
-    """All rows in order, as stored."""
-    found: Iterable[dict[str, Any]] = tables.audit.select().order_by(tables.audit.id).iterator()
-    return found
-
-
 def verify(tables: Tables) -> AuditReport:
     """Walk the whole chain, then compare it with the head, the manifests and the receipts."""
+    seals = {row["audit_id"]: row for row in tables.audit_seal.select().iterator()}
+    hashes: dict[int, bytes] = {}
     prev, count, enqueued, receipts = START, 0, {}, {}
     for stored in rows(tables):
         count += 1
         problem = _row_problem(stored, count, prev)
+        if not problem and count in seals:
+            hashes[count] = bytes(stored["hash"])
+            problem = (audit_seal.problem(seals[count], hashes) or (0, ""))[1]
         if problem:
             return AuditReport(False, count, prev.hex(), count, problem)
         if stored["event"] == "enqueued":
@@ -89,6 +56,10 @@ def verify(tables: Tables) -> AuditReport:
     last = tables.audit_head.select().first()
     if (last["last_id"], bytes(last["hash"])) != (count, prev):
         return AuditReport(False, count, prev.hex(), count + 1, "rows are missing at the end")
+    beyond = next((number for number in sorted(seals) if number not in hashes), None)
+    if beyond is not None:
+        found = audit_seal.problem(seals[beyond], hashes)
+        return AuditReport(False, count, prev.hex(), count + 1, found[1] if found else "")
     return _against_entries(tables, AuditReport(True, count, prev.hex()), enqueued, receipts)
 
 
@@ -98,8 +69,7 @@ def _row_problem(stored: Mapping[str, Any], number: int, prev: bytes) -> str:
     if bytes(stored["prev"]) != prev:
         return "the row does not follow the one before it"
     try:
-        row = {key: stored[key] for key in ("id", "at", "boot", "monotonic_ms", "event", "submission_id")}
-        digest = row_hash(prev, row | {"detail": canonical.loads(stored["detail"].encode())})
+        digest = row_hash(prev, content(stored))
     except (ValueError, TypeError, AttributeError):
         return "the row is not what was written"
     return "" if digest == bytes(stored["hash"]) else "the row is not what was written"

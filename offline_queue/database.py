@@ -25,6 +25,7 @@ from offline_queue.clock import Clock, boot_id
 from offline_queue.errors import StoreFault
 from offline_queue.migrations import migrations
 from offline_queue.models import Tables
+from offline_queue.trust import TimeSource
 
 APPLICATION_ID = 0x4C535131  # "LSQ1"
 BUSY_S = 10.0
@@ -114,6 +115,7 @@ class Database:
         self.path = path
         self.clock = clock
         self.boot = boot
+        self.time_source: TimeSource | None = None  # None: the wall clock is vouched for from outside
         self.tables = Tables(connection)
         self._connection = connection
         self._lock_file = lock_file

@@ -41,6 +41,12 @@ class StateError(QueueError):
     """The state table has no such transition (`queue.illegal_transition`)."""
 
 
+class ClockUntrusted(QueueError):
+    """Nobody vouches for the wall clock, so nothing may be dated or signed (`clock.untrusted`)."""
+
+    exit_code = 3
+
+
 class LeaseLost(QueueError):
     """The claim is no longer ours: the lease ran out and somebody else took it (`queue.lease_lost`)."""
 
@@ -115,3 +121,8 @@ class TransportFault(QueueError):
         self.certainty = certainty
         self.retry_after_s = retry_after_s
         self.gateway_wide = gateway_wide or certainty is Certainty.NOT_SENT
+
+
+class AwaitingReceipt(TransportFault):
+    """Handed on to somebody who does not answer at once (mail): the receipt comes later, by its own way. No failure of
+    the gateway; the outcome is asked for again (`gateway.awaiting_receipt`)."""

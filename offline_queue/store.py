@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offline_queue import audit, claims, cms, inbox
+from offline_queue import audit, audit_seal, claims, cms, inbox, trust
 from offline_queue.audit import AuditReport
 from offline_queue.clock import Clock, boot_id, stamp
 from offline_queue.database import Database
@@ -32,6 +32,7 @@ from offline_queue.models import (
 )
 from offline_queue.signers import Signer
 from offline_queue.states import OPEN, Event, State
+from offline_queue.trust import TimeSource, Trust
 from offline_queue.vault import Vault
 
 MIB = 1024 * 1024
@@ -75,9 +76,13 @@ class Queue(Lookup):
         limits: Limits | None = None,
         free: Callable[[Path], int] = free_bytes,
         boot: Callable[[], str] = boot_id,
+        time_source: TimeSource | None = None,
     ) -> Queue:
-        """Open or create. StoreFault with a code when the disk, the file or its settings are not right."""
-        return cls(Database.open(Path(path), clock, boot), vault, station_id, limits or Limits(), free)
+        """Open or create. StoreFault with a code when the disk, the file or its settings are not right. time_source:
+        `trust.system`, or None where somebody else vouches for the clock (simulations)."""
+        database = Database.open(Path(path), clock, boot)
+        database.time_source = time_source
+        return cls(database, vault, station_id, limits or Limits(), free)
 
     def close(self) -> None:
         self.database.close()
@@ -91,8 +96,9 @@ class Queue(Lookup):
     # what goes in
 
     def check_room(self, size: int = 0) -> None:
-        """QueueFull (`queue.disk_low`, `queue.full`) when `size` more bytes would not fit. Ask before a
-        capture."""
+        """QueueFull (`queue.disk_low`, `queue.full`) when `size` more bytes would not fit, ClockUntrusted when it
+        could not be dated. Ask before a capture."""
+        self.check_clock()
         free = self._free(self.database.path.parent)
         if free - 2 * size < self._limits.reserve_bytes:
             raise QueueFull(
@@ -105,6 +111,24 @@ class Queue(Lookup):
         if waiting >= self._limits.open_entries:
             raise QueueFull(
                 "queue.full", f"{waiting} submissions wait", "restore the connection to the gateway"
+            )
+
+    def clock_trust(self) -> Trust:
+        """What the wall clock's time rests on at this moment."""
+        with self.database.read() as tables:
+            return trust.assess(self.database, tables)
+
+    def check_clock(self) -> None:
+        """ClockUntrusted `clock.untrusted` when nobody vouches for the clock: nothing may be dated or signed."""
+        if self.clock_trust() is Trust.UNKNOWN:
+            raise trust.untrusted(self.database.clock.utcnow())
+
+    def confirm_clock(self, officer: str) -> None:
+        """An officer (id, no name) compared the clock with a watch. Holds for this boot, until the clock is set."""
+        with self.database.write() as tables:
+            before = trust.confirm(self.database, tables)
+            audit.append(
+                self.database, tables, "clock_confirmed", None, {"officer": officer, "floor": before}
             )
 
     def enqueue(self, submission: Submission, signer: Signer) -> Entry:
@@ -131,8 +155,11 @@ class Queue(Lookup):
     def _insert(
         self, tables: Tables, submission: Submission, digest: str, sealed: bytes, signer: Signer
     ) -> None:
-        now = self.database.clock.utcnow()
-        seq = tables.submission.insert(self._clear_columns(submission, digest, stamp(now))).execute()
+        now, trusted = self.database.clock.utcnow(), trust.assess(self.database, tables)
+        if trusted is Trust.UNKNOWN:  # the clock was set since check_room
+            raise trust.untrusted(now)
+        clear = self._clear_columns(submission, digest, stamp(now)) | {"clock_trust": str(trusted)}
+        seq = tables.submission.insert(clear).execute()
         manifest = Manifest(
             submission_id=submission.submission_id,
             tcn=submission.tcn,
@@ -158,6 +185,7 @@ class Queue(Lookup):
         }
         detail["manifest_sha256"] = hashlib.sha256(manifest).hexdigest()
         audit.append(self.database, tables, "enqueued", submission.submission_id, detail)
+        audit_seal.seal(self.database, tables, signer, self.station_id, "submission")
 
     def _clear_columns(self, submission: Submission, digest: str, created_at: str) -> dict[str, Any]:
         return {
@@ -247,6 +275,15 @@ class Queue(Lookup):
         inbox.advance(self.database, seq)
 
     # proof
+
+    def seal_audit(self, signer: Signer, reason: str = "request") -> bool:
+        """Sign the head of the audit chain now. False when it already is, or the clock is not trusted."""
+        with self.database.write() as tables:
+            return audit_seal.seal(self.database, tables, signer, self.station_id, reason)
+
+    def seal_audit_when_due(self, signer: Signer) -> str | None:
+        """Sign the head at the first call of a boot and then each hour. Returns the reason, None if not due."""
+        return audit_seal.seal_when_due(self.database, signer, self.station_id)
 
     def verify_audit(self) -> AuditReport:
         """Walk the audit chain and compare it with manifests and receipts."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import peewee
 import pytest
 
-from offline_queue import audit
+from offline_queue import audit, audit_rows
 from offline_queue.models import Outcome
 from offline_queue.signers import Signer
 from offline_queue.states import Event
@@ -102,15 +102,11 @@ def rewritten(queue: Queue, keep: Callable[[dict[str, object]], bool]) -> Queue:
     """What somebody with the whole file and our program could do: write a new, consistent chain."""
     with queue.database.read() as tables:
         rows = [row for row in audit.rows(tables) if keep(row)]
-    without_triggers(queue, "DELETE FROM audit")
+    without_triggers(queue, "DELETE FROM audit", "DELETE FROM audit_seal")
     prev = audit.START
     with queue.database.write() as tables:
         for number, row in enumerate(rows, start=1):
-            from offline_queue import canonical
-
-            named = {key: row[key] for key in ("at", "boot", "monotonic_ms", "event", "submission_id")}
-            detail = canonical.loads(str(row["detail"]).encode())
-            digest = audit.row_hash(prev, named | {"id": number, "detail": detail})
+            digest = audit.row_hash(prev, audit_rows.content(row | {"id": number}))
             tables.audit.insert(row | {"id": number, "prev": prev, "hash": digest}).execute()
             prev = digest
         tables.audit_head.update(last_id=len(rows), hash=prev).execute()
