@@ -15,6 +15,7 @@ from offline_queue.backoff import Backoff
 from offline_queue.breaker import Breaker
 from offline_queue.clock import Clock
 from offline_queue.errors import (
+    AwaitingReceipt,
     Certainty,
     DamagedEntry,
     LeaseLost,
@@ -140,6 +141,8 @@ class Sync:
             return Outcome(Event.DAMAGED, error.code, error.message), None
         except ReceiptError as error:
             return Outcome(Event.UNSURE, error.code, error.message, self._wait_s(claim)), error
+        except AwaitingReceipt as waiting:
+            return Outcome(Event.UNSURE, waiting.code, waiting.message, self._wait_s(claim)), None
         except TransportFault as fault:
             return self._outcome(claim, fault), fault
 

@@ -89,6 +89,21 @@ def socket_class(budget: Budget, pins: frozenset[str] = frozenset()) -> type[ssl
     return BudgetSocket
 
 
+def plain_socket(line: socket.socket, budget: Budget) -> socket.socket:
+    """The same connection with every read and write cut at the budget: what is spoken before STARTTLS."""
+
+    class BudgetPlain(socket.socket):
+        def sendall(self, data: Any, flags: int = 0) -> None:
+            self.settimeout(budget.left())
+            super().sendall(data, flags)
+
+        def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+            self.settimeout(budget.left())
+            return super().recv_into(buffer, nbytes, flags)
+
+    return BudgetPlain(fileno=line.detach())
+
+
 def pool_class(budget: Budget) -> type[HTTPSConnectionPool]:
     """A urllib3 pool whose connections look up and connect within the budget."""
 

@@ -163,12 +163,14 @@ def client_context(options: Mapping[str, str]) -> ssl.SSLContext:
         raise TransportFault(
             "gateway.own_ca", f"{options['ca']}: {error}", "check gateway.ca in station.toml"
         ) from error
+    if "client_cert" not in options:
+        return context
     try:
-        context.load_cert_chain(options["client_cert"], options["client_key"], password=_no_password)
+        context.load_cert_chain(options["client_cert"], options.get("client_key"), password=_no_password)
     except (OSError, ssl.SSLError) as error:
         raise TransportFault(
             "gateway.own_certificate",
-            f"{options['client_cert']} with {options['client_key']}: {error}",
+            f"{options['client_cert']} with {options.get('client_key')}: {error}",
             "check gateway.client_cert and gateway.client_key in station.toml",
         ) from error
     return context

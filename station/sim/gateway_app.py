@@ -135,8 +135,8 @@ async def _submit(state: Bureau, request: Request, struck: Struck) -> Response:
         manifest, signer = bureau.accept(upload, state.station_ca, now)
         if state.store.with_tcn(manifest.tcn) is not None:
             raise bureau.Refusal("tcn_reused", "this control number belongs to another submission")
-        stored = _receipted(state, upload, manifest.tcn, signer, now)
-        if not state.store.keep(stored, _plan(state, upload.transaction, now)):
+        stored = receipted(state, upload, manifest.tcn, signer, now)
+        if not state.store.keep(stored, plan(state, upload.transaction, now)):
             raise bureau.Refusal("conflict", "another upload of this submission came first", 409)
         return _receipt_reply(state, stored, struck, 201)
     if known.sha256 != hashlib.sha256(upload.transaction).hexdigest():
@@ -166,7 +166,7 @@ async def _part(part: object) -> bytes | None:
     return await part.read() if isinstance(part, UploadFile) else None
 
 
-def _plan(state: Bureau, content: bytes, now: dt.datetime) -> tuple[tuple[str, float], ...]:
+def plan(state: Bureau, content: bytes, now: dt.datetime) -> tuple[tuple[str, float], ...]:
     """A rejected submission gets no second message."""
     first = ("search", now.timestamp() + state.answer_after)
     if bureau.findings(content, now):
@@ -174,7 +174,8 @@ def _plan(state: Bureau, content: bytes, now: dt.datetime) -> tuple[tuple[str, f
     return first, ("second", now.timestamp() + max(state.second_stage_after, state.answer_after))
 
 
-def _receipted(state: Bureau, upload: bureau.Upload, tcn: str, signer: str, now: dt.datetime) -> Stored:
+def receipted(state: Bureau, upload: bureau.Upload, tcn: str, signer: str, now: dt.datetime) -> Stored:
+    """A submission with the receipt that is given out for it, ready to be kept."""
     digest = hashlib.sha256(upload.transaction).hexdigest()
     receipt = _receipt(upload.submission_id, tcn, digest, len(upload.transaction), now)
     return Stored(

@@ -51,7 +51,7 @@ def schemes() -> list[str]:
 
 
 def test_every_transport_of_the_folder_is_under_this_contract() -> None:
-    assert schemes() == ["https"]
+    assert schemes() == ["https", "smtp", "smtps"], "mail is in test_transport_mail.py"
 
 
 @pytest.fixture(scope="module")
