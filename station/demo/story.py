@@ -22,7 +22,7 @@ AMPUTATED = 9
 STORY = Story(
     missing=(AMPUTATED,),
     placements=(
-        {"when": {"lamps": [2]}, "nth": 1, "touch": {"moisture": 0.03, "pressure": 0.18}},
+        {"when": {"lamps": [2]}, "nth": 1, "touch": {"moisture": 0.03, "pressure": 0.12}},
         {"when": {"lamps": [4]}, "nth": 1, "use_positions": [3]},
     ),
 )
