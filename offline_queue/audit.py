@@ -39,7 +39,9 @@ def verify(tables: Tables) -> AuditReport:
     """Walk the whole chain, then compare it with the head, the manifests and the receipts."""
     seals = {row["audit_id"]: row for row in tables.audit_seal.select().iterator()}
     hashes: dict[int, bytes] = {}
-    prev, count, enqueued, receipts = START, 0, {}, {}
+    enqueued: dict[str, tuple[int, str | None, Any]] = {}
+    receipts: dict[str, str] = {}
+    prev, count = START, 0
     for stored in rows(tables):
         count += 1
         problem = _row_problem(stored, count, prev)
@@ -50,6 +52,8 @@ def verify(tables: Tables) -> AuditReport:
             return AuditReport(False, count, prev.hex(), count, problem)
         if stored["event"] == "enqueued":
             enqueued[stored["submission_id"]] = (count, prev.hex(), json.loads(stored["detail"]))
+        elif stored["event"] == "imported":  # signed on another station's chain
+            enqueued[stored["submission_id"]] = (count, None, json.loads(stored["detail"]))
         elif stored["event"] == "accepted":
             receipts[stored["submission_id"]] = json.loads(stored["detail"])["receipt_sha256"]
         prev = bytes(stored["hash"])
@@ -78,7 +82,7 @@ def _row_problem(stored: Mapping[str, Any], number: int, prev: bytes) -> str:
 def _against_entries(
     tables: Tables,
     report: AuditReport,
-    enqueued: Mapping[str, tuple[int, str, Any]],
+    enqueued: Mapping[str, tuple[int, str | None, Any]],
     receipts: Mapping[str, str],
 ) -> AuditReport:
     """Every manifest names the head it was signed on; every receipt has its row. A rewritten chain fails
@@ -98,7 +102,8 @@ def _against_entries(
             said = canonical.loads(manifest).get("prev_audit")
         except ValueError:
             said = None
-        if said != before or detail.get("manifest_sha256") != hashlib.sha256(manifest).hexdigest():
+        same = detail.get("manifest_sha256") == hashlib.sha256(manifest).hexdigest()
+        if (before is not None and said != before) or not same:
             return _broken(report, number, f"submission {name} was not enqueued here")
         receipt = entry["receipt"]
         digest = None if receipt is None else hashlib.sha256(bytes(receipt)).hexdigest()

@@ -126,3 +126,7 @@ class TransportFault(QueueError):
 class AwaitingReceipt(TransportFault):
     """Handed on to somebody who does not answer at once (mail): the receipt comes later, by its own way. No failure of
     the gateway; the outcome is asked for again (`gateway.awaiting_receipt`)."""
+
+
+class BundleError(QueueError):
+    """A bundle cannot be written, read or believed. Codes start with `bundle.`"""

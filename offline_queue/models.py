@@ -34,6 +34,7 @@ class Entry:
 
     next_attempt_s: seconds until it is due, 0.0 when due now, None when it is not waiting to be sent.
     receipt_at: when the gateway says it took custody. refusals: definite ones since the last officer's retry.
+    imported_from: the station whose bundle brought it; its manifest then bears that station's number.
     """
 
     submission_id: str
@@ -52,6 +53,8 @@ class Entry:
     receipt_at: dt.datetime | None
     priority: int = 0
     refusals: int = 0
+    imported_from: str | None = None
+    exported_at: dt.datetime | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; times as UTC text."""

@@ -25,6 +25,8 @@ def entry_of(row: dict[str, Any], boot: str, now_ms: int) -> Entry:
         receipt_at=from_stamp(row["receipt_at"]) if row["receipt_at"] else None,
         priority=row["priority"],
         refusals=row["refusals"],
+        imported_from=row["imported_from"],
+        exported_at=from_stamp(row["exported_at"]) if row["exported_at"] else None,
     )
 
 

@@ -1,0 +1,238 @@
+"""Queue entries to a bundle on removable media, and a bundle into another station's queue.
+
+An exported entry stays as it is and is still sent when the network returns; an imported one is asked for before it is
+sent. So it may arrive both ways and counts once: the gateway keeps an id once, and so does a queue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from offline_queue import audit, bundle, claims, cms
+from offline_queue.bundle import Bundle, Header
+from offline_queue.clock import stamp
+from offline_queue.envelope import Manifest
+from offline_queue.errors import BundleError, QueueConflict, QueueError
+from offline_queue.lookup import payload_aad
+from offline_queue.models import Entry, Tables
+from offline_queue.outward import Opener, Recipient
+from offline_queue.signers import Signer
+from offline_queue.states import DUE, LEASED, State
+from offline_queue.store import Queue
+from offline_queue.transports import Parcel
+
+COPY = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written; skipped: entries whose stored bytes are damaged, by id, with the reason."""
+
+    path: Path
+    bundle_id: str
+    entries: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Ids by fate. failed: number of the frame, code, message."""
+
+    bundle_id: str
+    station_id: str
+    signer: str
+    new: tuple[str, ...]
+    known: tuple[str, ...]
+    failed: tuple[tuple[int, str, str], ...]
+
+
+def waiting(queue: Queue) -> list[Entry]:
+    """What an export takes when nobody names entries: all that is not known to be at the gateway and not held."""
+    return [entry for entry in queue.entries() if entry.state in (*DUE, *LEASED)]
+
+
+def export(
+    queue: Queue, entries: Sequence[Entry], path: Path, recipient: Recipient, signer: Signer
+) -> Exported:
+    """Write the bundle, read it back from the medium, and only then mark the entries. A damaged entry is left out.
+
+    BundleError `bundle.exists`, `.cannot_write`, `.empty`; ClockUntrusted when nothing may be signed now."""
+    queue.check_clock()
+    bundle_id = secrets.token_hex(16)
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as spill:
+            header, done, skipped = _seal(queue, entries, spill, recipient, bundle_id)
+            signature = cms.sign_detached(header, signer, queue.database.clock.utcnow())
+            _write(path, bundle.start(header, signature), spill)
+    except FileExistsError as error:
+        raise BundleError("bundle.exists", f"{path} is there already", "choose another name") from error
+    except OSError as error:
+        raise BundleError(
+            "bundle.cannot_write", f"{path}: {error.strerror}", "check the medium, its space and its lock"
+        ) from error
+    _mark(queue, done, bundle_id, recipient)
+    return Exported(path, bundle_id, tuple(done), tuple(skipped))
+
+
+def _seal(
+    queue: Queue, entries: Sequence[Entry], spill: BinaryIO, recipient: Recipient, bundle_id: str
+) -> tuple[bytes, list[str], list[tuple[str, str]]]:
+    frames, done, skipped = list[tuple[str, int]](), list[str](), list[tuple[str, str]]()
+    for entry in entries:
+        name = entry.submission_id
+        try:
+            parcel = Parcel(name, queue.payload(name), queue.manifest(name), queue.signature(name))
+        except QueueError as error:
+            skipped.append((name, str(error)))
+            continue
+        sealed = bundle.frame(parcel, recipient, bundle_id, len(frames) + 1)
+        spill.write(sealed)
+        frames.append((hashlib.sha256(sealed).hexdigest(), len(sealed)))
+        done.append(name)
+    if not frames:
+        raise BundleError("bundle.empty", "nothing to export", "see: station queue list")
+    now = queue.database.clock.utcnow()
+    header = Header(bundle_id, queue.station_id, recipient.key_id.hex(), now, tuple(frames))
+    return header.to_bytes(), done, skipped
+
+
+def _write(path: Path, start: bytes, spill: BinaryIO) -> None:
+    """Whole, on the medium, and read back; or not there at all."""
+    digest = hashlib.sha256(start)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(file, "w+b") as out:
+            out.write(start)
+            spill.seek(0)
+            while chunk := spill.read(COPY):
+                digest.update(chunk)
+                out.write(chunk)
+            out.flush()
+            os.fsync(out.fileno())
+            os.posix_fadvise(out.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            out.seek(0)
+            if hashlib.file_digest(out, "sha256").digest() != digest.digest():
+                raise OSError(5, "what was read back is not what was written")
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _mark(queue: Queue, names: Sequence[str], bundle_id: str, recipient: Recipient) -> None:
+    with queue.database.write() as tables:
+        now = stamp(queue.database.clock.utcnow())
+        for name in names:
+            t = tables.submission
+            t.update(exported_at=now).where(t.submission_id == name).execute()
+            detail = {"bundle": bundle_id, "recipient": recipient.key_id.hex()}
+            audit.append(queue.database, tables, "exported", name, detail)
+
+
+def import_bundle(queue: Queue, file: BinaryIO, opener: Opener, anchors: bytes) -> Imported:
+    """Take in what is new. anchors: PEM of the authority under which stations sign.
+
+    BundleError for the bundle as a whole; what is wrong with one entry is in `failed` and stops no other."""
+    opened, now = Bundle(file), queue.database.clock.utcnow()
+    signer = opened.verify(anchors, now)
+    new, known, failed = list[str](), list[str](), list[tuple[int, str, str]]()
+    for item in opened.items(opener, anchors, now):
+        if item.parcel is None or item.manifest is None:
+            error = item.error
+            failed.append((item.number, error.code if error else "", error.message if error else ""))
+            continue
+        try:
+            fresh = adopt(queue, item.parcel, item.manifest, opened.header)
+        except QueueConflict as error:
+            failed.append((item.number, error.code, error.message))
+            continue
+        (new if fresh else known).append(item.parcel.submission_id)
+    header = opened.header
+    return Imported(
+        header.bundle_id, header.station_id, signer.subject, tuple(new), tuple(known), tuple(failed)
+    )
+
+
+def adopt(queue: Queue, parcel: Parcel, said: Manifest, header: Header) -> bool:
+    """Another station's submission, with that station's manifest and signature. False when it was here already.
+
+    QueueConflict when its id or TCN belongs to other bytes; QueueFull when there is no room."""
+    if _is_here(queue, said):
+        return False
+    queue.check_room(said.size)
+    vault = queue._vault
+    sealed = vault.seal(parcel.transaction, payload_aad(said.submission_id))
+    with queue.database.write() as tables:
+        if _taken(tables, said) is not None:
+            return False
+        seq = tables.submission.insert(_columns(queue, said, header)).execute()
+        row = {"seq": seq, "sealed": sealed, "sealed_sha256": hashlib.sha256(sealed).hexdigest()}
+        tables.payload.insert(row).execute()
+        tables.envelope.insert(
+            {"seq": seq, "manifest": parcel.manifest, "signature": parcel.signature}
+        ).execute()
+        detail = {
+            "sha256": said.sha256,
+            "size": said.size,
+            "tcn": said.tcn,
+            "tot": said.tot,
+            "manifest_sha256": hashlib.sha256(parcel.manifest).hexdigest(),
+            "bundle": header.bundle_id,
+            "from": header.station_id,
+        }
+        audit.append(queue.database, tables, "imported", said.submission_id, detail)
+    return True
+
+
+def _columns(queue: Queue, said: Manifest, header: Header) -> dict[str, object]:
+    """It may be at the gateway already, by the other way: so it is asked for first."""
+    return {
+        "submission_id": said.submission_id,
+        "tcn": said.tcn,
+        "tot": said.tot,
+        "ori": said.ori,
+        "station_id": said.station_id,
+        "priority": 0,
+        "state": str(State.UNKNOWN),
+        "size": said.size,
+        "sha256": said.sha256,
+        "created_at": stamp(said.created_at),
+        "boot": queue.database.boot,
+        "monotonic_ms": claims.now_ms(queue.database),
+        "imported_from": header.station_id,
+    }
+
+
+def _taken(tables: Tables, said: Manifest) -> dict[str, object] | None:
+    t = tables.submission
+    found: dict[str, object] | None = (
+        t.select().where((t.submission_id == said.submission_id) | (t.tcn == said.tcn)).first()
+    )
+    return found
+
+
+def _is_here(queue: Queue, said: Manifest) -> bool:
+    with queue.database.read() as tables:
+        row = _taken(tables, said)
+    if row is None:
+        return False
+    if (row["submission_id"], row["tcn"], row["sha256"]) != (said.submission_id, said.tcn, said.sha256):
+        raise QueueConflict(
+            "queue.conflict",
+            f"id {said.submission_id} or TCN {said.tcn} is used by submission {row['submission_id']}",
+            "ask the station that made it",
+        )
+    return True
