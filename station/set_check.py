@@ -8,6 +8,7 @@ templates of officers' fingers from a folder, where a station has one; pictures 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from station import templates
@@ -18,7 +19,7 @@ from station.capture import cut
 from station.errors import BookingError, SettingsError, StationError
 from station.friction_ridge import FGP
 from station.matching.sequence_set import check_set
-from station.matching.sequence_types import OtherFinger, SequenceFinding, SetImpression
+from station.matching.sequence_types import OtherFinger, SequenceFinding, SetImpression, contact_name
 
 _WHOLE_SET = "sequence."
 _OFFICER = "sequence.officer"
@@ -34,7 +35,25 @@ def check_booking(
     booking: Booking, taken: Mapping[FGP, Taken], others: Sequence[OtherFinger] = ()
 ) -> tuple[SequenceFinding, ...]:
     """All findings about what was accepted, alarms first."""
-    return check_set(impressions_of(booking, taken), others)
+    return (*check_set(impressions_of(booking, taken), others), *reader_changes(taken))
+
+
+def reader_changes(taken: Mapping[FGP, Taken]) -> tuple[SequenceFinding, ...]:
+    """`reader.swapped`, which only informs: the set was not taken with one reader. In the order of taking; a finding
+    for each exchange, its sources the first contact before and after it."""
+    order = sorted(taken.items(), key=lambda item: (item[1].impression.frame.wall, item[0]))
+    found = []
+    for (before, old), (after, new) in pairwise(order):
+        one, other = old.impression.frame.reader, new.impression.frame.reader
+        if one.id != other.id:
+            message = f"the reader was exchanged during the set: {one.id} until {contact_name(before)}, then {other.id}"
+            advice = "Check that both readers may be used for this booking; the record names each contact's reader."
+            found.append(
+                SequenceFinding(
+                    "reader.swapped", message, advice, after, before, 0.0, None, (before, after), alarm=False
+                )
+            )
+    return tuple(found)
 
 
 def open_alarms(booking: Booking, findings: Sequence[SequenceFinding]) -> tuple[SequenceFinding, ...]:

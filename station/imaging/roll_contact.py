@@ -23,14 +23,21 @@ LEAST_MM2 = 12.0
 @dataclass(frozen=True, eq=False)
 class Contact:
     """mask: bool [h, w] on a grid of CELL px; depth: float32 [h, w], px of the frame to the nearest rim; box: x, y,
-    width, height in px of the frame; area: px²; sharp: mean gradient over the grey's spread, about 0.1 to 0.6."""
+    width, height in px of the frame; area: px²; across, down: mean gradient either way over the grey's spread, together
+    about 0.5 to 1.5."""
 
     mask: NDArray[np.bool_]
     depth: NDArray[np.float32]
     box: tuple[int, int, int, int]
     area: float
     centre: float
-    sharp: float
+    across: float
+    down: float
+
+    @property
+    def sharp(self) -> float:
+        """Both gradients."""
+        return self.across + self.down
 
     @property
     def width(self) -> int:
@@ -66,18 +73,19 @@ def look(gray: NDArray[np.uint8], ppi: int) -> Contact | None:
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1] * np.float32(CELL)
     x, y, width, height = (int(n) * CELL for n in stats[largest, :4])
     box = (x, y, min(width, gray.shape[1] - x), min(height, gray.shape[0] - y))
-    return Contact(
-        mask.astype(np.bool_), depth, box, area, float(centres[largest][0]) * CELL, _sharpness(gray, box)
-    )
+    centre = float(centres[largest][0]) * CELL
+    return Contact(mask.astype(np.bool_), depth, box, area, centre, *_sharpness(gray, box))
 
 
-def _sharpness(gray: NDArray[np.uint8], box: tuple[int, int, int, int]) -> float:
-    """Mean gradient of the inner half of the contact over its spread of grey: motion lowers the first more."""
+def _sharpness(gray: NDArray[np.uint8], box: tuple[int, int, int, int]) -> tuple[float, float]:
+    """Mean gradient across and down in the inner half of the contact over its spread of grey: motion lowers that along
+    its way, and ridges that run along it hide this from the other."""
     x, y, width, height = box
     inner = gray[y + height // 4 : y + 3 * height // 4, x + width // 4 : x + 3 * width // 4]
     if inner.shape[0] < 4 or inner.shape[1] < 4:
-        return 0.0
+        return 0.0, 0.0
     soft = cv2.GaussianBlur(inner, (3, 3), 0)
     across = cv2.absdiff(soft[:, 2:], soft[:, :-2]).mean()
     down = cv2.absdiff(soft[2:], soft[:-2]).mean()
-    return float(across + down) / (float(soft.std()) + 8.0)
+    spread = float(soft.std()) + 8.0
+    return float(across) / spread, float(down) / spread

@@ -30,7 +30,7 @@ SMEAR_FRAMES = 0.2
 """share of the frames that are blurred, even where better ones cover their skin: the finger dragged. chosen."""
 BLURRED = 0.55
 """of the roll's usual sharpness: less is blurred, from the first frame on. Clean rolls wander down to 0.69. chosen."""
-DROP = 0.82
+DROP = 0.78
 """of the last clear frame's sharpness: less is blurred. A clean roll changes by a twentieth a frame."""
 GAP_MM = 0.7
 """mm of columns without contact inside the roll. chosen: one ridge and a half."""
@@ -82,8 +82,8 @@ class RollResult:
 @dataclass(frozen=True)
 class Stop:
     """One frame on its way. centre, left, right: px in the stitched picture; area: px²; step: how far the picture moved
-    on the glass since the frame before, px; sharp: gradient for its contrast; blurred: much less sharp than the clear
-    frame before; overlap: shared with what was there, 0 to 1; touching: False for empty glass."""
+    on the glass since the frame before, px; across, down: gradients for its contrast; blurred: much less sharp than the
+    clear frame before; overlap: shared with what was there, 0 to 1; touching: False for empty glass."""
 
     touching: bool
     centre: float = 0.0
@@ -91,9 +91,15 @@ class Stop:
     right: float = 0.0
     area: float = 0.0
     step: float = 0.0
-    sharp: float = 0.0
+    across: float = 0.0
+    down: float = 0.0
     blurred: bool = False
     overlap: float = 1.0
+
+    @property
+    def sharp(self) -> float:
+        """Both gradients."""
+        return self.across + self.down
 
 
 @dataclass(frozen=True, eq=False)

@@ -111,17 +111,20 @@ class RollStitcher:
                 x + width + dx,
                 contact.area,
                 0.0 if first else step,
-                contact.sharp,
-                self._is_blurred(contact.sharp),
+                contact.across,
+                contact.down,
+                self._is_blurred(contact),
                 1.0 if first else overlap,
             )
         )
         self._paint(picture, frame, contact)
 
-    def _is_blurred(self, sharp: float) -> bool:
+    def _is_blurred(self, contact: Contact) -> bool:
         """Much less sharp than the last clear frame: sharpness changes slowly along a finger."""
-        clear = [stop.sharp for stop in self._stops if stop.touching and not stop.blurred]
-        return bool(clear) and sharp < DROP * clear[-1]
+        clear = [stop for stop in self._stops if stop.touching and not stop.blurred]
+        if not clear:
+            return False
+        return contact.across < DROP * clear[-1].across or contact.down < DROP * clear[-1].down
 
     def _lay(self, picture: Gray, frame: Gray, common: tuple[int, int, int, int], before: Laid) -> Laid:
         if min(common[2:]) < 2 * EDGE:

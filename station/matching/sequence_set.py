@@ -30,12 +30,10 @@ MINUTIAE = 16
 """an impression needs so many before its silence against its own finger says anything. chosen."""
 QUALITY_PLAIN, QUALITY_ROLL = 50, 58
 """and so good a score, where one is given: ordinary synthetic plains lie from 57 up, rolls from 61."""
-CERTAIN = 91.0
-"""and minutiae of so much quality on average, where it is reported: ordinary synthetic impressions lie from 94 up, half
-of the real development prints from 92."""
-SILENT = 22.0
-"""score under which two telling impressions are of different fingers: of 1,000 pairs of different synthetic fingers two
-reach it, every pair of ordinary touches of one finger lies above 70 (docs/sequence.md)."""
+SILENT = ((93.5, 22.0), (91.0, 14.0))
+"""(mean minutia quality from which, score under which) two telling impressions are of different fingers. Of 1,000 pairs
+of different synthetic fingers two reach 22; every pair of ordinary touches of one finger lies above 70. Ordinary
+synthetic impressions have a mean of 94 and more, half of the real development prints 92 and more (docs/sequence.md)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +61,15 @@ class Evidence:
         best = np.where(mates, self.scores, -1.0).max(axis=1, initial=-1.0)
         return tuple(None if score < 0 else float(score) for score in best)
 
-    def telling(self, i: int) -> bool:
-        """Is there enough on it for its silence to mean something?"""
+    def silent_under(self, i: int) -> float:
+        """The score with its own finger under which this impression says that it is another one's; 0 where there is
+        too little on it for its silence to mean anything."""
         one = self.impressions[i]
-        if len(one.template) < MINUTIAE:
-            return False
-        certain = float(one.template.quality.mean())
         wanted = QUALITY_ROLL if one.rolled else QUALITY_PLAIN
-        return (certain == 0.0 or certain >= CERTAIN) and (one.quality is None or one.quality >= wanted)
+        if len(one.template) < MINUTIAE or (one.quality is not None and one.quality < wanted):
+            return 0.0
+        certain = float(one.template.quality.mean()) or SILENT[0][0]  # 0: not reported
+        return next((score for least, score in SILENT if certain >= least), 0.0)
 
 
 def check_set(
@@ -145,7 +144,7 @@ def _differ(seen: Evidence, i: int, j: int) -> bool:
     a, b = seen.impressions[i], seen.impressions[j]
     if a.fgp != b.fgp or a.source == b.source:
         return False
-    return bool(seen.scores[i, j] < SILENT and seen.telling(i) and seen.telling(j))
+    return bool(seen.scores[i, j] < min(seen.silent_under(i), seen.silent_under(j)))
 
 
 def _agreements(seen: Evidence) -> dict[FGP, int]:

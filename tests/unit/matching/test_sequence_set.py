@@ -165,6 +165,15 @@ def test_a_roll_of_low_quality_is_no_alarm_by_its_silence():
     assert [one.code for one in found] == ["sequence.cannot_tell"]
 
 
+@pytest.mark.parametrize(("certain", "code"), [(95, "sequence.other_person"), (85, "sequence.cannot_tell")])
+def test_silence_counts_only_where_the_minutiae_are_certain(certain, code):
+    taken = a_set(rolls={4: (1, 4)})
+    for one in taken:
+        one.template.quality.setflags(write=True)
+        one.template.quality[:] = certain
+    assert [one.code for one in check(taken)] == [code]
+
+
 def middling(probes, gallery):
     return knowing(probes, gallery, same=44.0)
 
