@@ -2,7 +2,8 @@
 
 In: how often, a seed. Out: counts. Booked on a moved clock while the sync process tries in vain; at each reboot the
 process dies wherever it is, once in two with an entry in its hands. Then the network is there, the clock is right, and
-everything must arrive once and in the order it was booked, within 15 minutes of real time on loopback.
+everything must arrive once and in the order it was booked, within 15 minutes of real time on loopback. In 1970 the
+queue must refuse to date or sign anything until an officer has set the clock and confirmed it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from typing import Any
 
 from offline_queue.backoff import Backoff
 from offline_queue.clock import SystemClock
+from offline_queue.errors import ClockUntrusted
 from offline_queue.states import State
 from offline_queue.store import Queue
-from offline_queue.sync import Sync
+from offline_queue.sync import Sync as Worker
 from offline_queue.transports import Transport
+from offline_queue.trust import Sync
 from station.bench.queue_world import FIRST_YEAR, Progress, World
 from station.sim.gateway import RunningGateway, running_gateway
 
@@ -39,7 +42,7 @@ class Outage:
     bookings: int = BOOKINGS
     reboots: int = REBOOTS
     told: dict[str, int] = field(
-        default_factory=lambda: {"booked": 0, "boots_in_1970": 0, "killed_in_hand": 0}
+        default_factory=lambda: {"booked": 0, "boots_in_1970": 0, "refused_in_1970": 0, "killed_in_hand": 0}
     )
 
     def book(self) -> None:
@@ -55,9 +58,12 @@ class Outage:
         wrong = bool(number % 2)
         self.told["boots_in_1970"] += wrong
         self.world.reboot(FIRST_YEAR if wrong else self._began + self._passed(bookings[0]))
-        with self.world.open_queue() as queue:
+        said = Sync.NEVER if wrong else Sync.ONCE
+        with self.world.open_queue(time_source=lambda: said) as queue:
             away = self.world.transport(_nobody(), 5.0)
             sync = self._sync(queue, away)
+            if wrong:
+                self._set_clock(queue, sync, bookings[0])
             for n in bookings:
                 queue.enqueue(self.world.submission(n), self.world.signer)
                 self.told["booked"] += 1
@@ -66,23 +72,33 @@ class Outage:
             if number < self.reboots and self.chance.random() < 0.5:
                 self.told["killed_in_hand"] += queue.claim("sync", 90.0) is not None
 
+    def _set_clock(self, queue: Queue, sync: Worker, n: int) -> None:
+        """The sync process may try in 1970; a booking may not be dated there."""
+        sync.drain()
+        try:
+            queue.enqueue(self.world.submission(n), self.world.signer)
+        except ClockUntrusted:
+            self.told["refused_in_1970"] += 1
+        self.world.clock.set_wall(self._began + self._passed(n))
+        queue.confirm_clock("officer-1")
+
     def _passed(self, n: int) -> dt.timedelta:
         return dt.timedelta(hours=HOURS) * (n / self.bookings)
 
-    def _wait(self, sync: Sync) -> None:
+    def _wait(self, sync: Worker) -> None:
         """Until the next booking, with one vain pass of the sync process."""
         sync.drain()
         self.world.clock.sleep(HOURS * 3600 / self.bookings)
 
-    def _sync(self, queue: Queue, transport: Transport) -> Sync:
+    def _sync(self, queue: Queue, transport: Transport) -> Worker:
         backoff = Backoff(jitter=self.chance.random)
-        return Sync(queue, transport, self.world.verifier(), self.world.clock, "sync", backoff=backoff)
+        return Worker(queue, transport, self.world.verifier(), self.world.clock, "sync", backoff=backoff)
 
     def drain(self, gateway: RunningGateway) -> float:
         """The network is back and the clock is right. Seconds of real time until nothing waits, or the limit."""
         self.world.reboot(SystemClock().utcnow())
         began = time.monotonic()
-        with self.world.open_queue() as queue:
+        with self.world.open_queue(time_source=lambda: Sync.NOW) as queue:
             transport = self.world.transport(gateway.url, 20.0)
             sync = self._sync(queue, transport)
 
@@ -104,7 +120,7 @@ def run(
 ) -> dict[str, Any]:
     """The story `runs` times. `must_be_zero` maps what may not happen to how often it did."""
     stories = [_story(seed + number, progress, bookings, reboots) for number in range(runs)]
-    zero = ("lost", "doubled", "falsely_sent", "out_of_order", "too_slow", "audit_broken")
+    zero = ("lost", "doubled", "falsely_sent", "out_of_order", "too_slow", "audit_broken", "dated_in_1970")
     return {
         "campaign": "outage",
         "runs": runs,
@@ -113,6 +129,7 @@ def run(
         "booked": sum(story["booked"] for story in stories),
         "reboots": reboots * runs,
         "boots_in_1970": sum(story["boots_in_1970"] for story in stories),
+        "refused_in_1970": sum(story["refused_in_1970"] for story in stories),
         "killed_in_hand": sum(story["killed_in_hand"] for story in stories),
         "slowest_drain_s": max((story["drain_s"] for story in stories), default=0.0),
         "must_be_zero": {name: sum(story[name] for story in stories) for name in zero},
@@ -146,6 +163,7 @@ def _counts(outage: Outage, gateway: RunningGateway, drain_s: float) -> dict[str
         "out_of_order": sum(ours != theirs for ours, theirs in zip(booked, stored, strict=False)),
         "too_slow": int(drain_s > DRAIN_LIMIT_S),
         "audit_broken": int(broken),
+        "dated_in_1970": sum(entry.created_at.year < 2000 for entry in entries),
     }
 
 

@@ -16,6 +16,7 @@ from offline_queue.receipts import Verifier
 from offline_queue.signers import Signer, load_signer
 from offline_queue.store import Limits, Queue
 from offline_queue.transports import Transport, load_transport
+from offline_queue.trust import TimeSource
 from offline_queue.vault import Vault
 from station.records.encode import encode
 from station.records.header import Header
@@ -66,8 +67,8 @@ class World:
         self.signer: Signer = load_signer(self.pki.signing_uri)
         self._template = _template()
 
-    def open_queue(self, limits: Limits | None = None) -> Queue:
-        """The queue of this folder in the present boot."""
+    def open_queue(self, limits: Limits | None = None, time_source: TimeSource | None = None) -> Queue:
+        """The queue of this folder in the present boot. time_source: None where nobody doubts the clock."""
         boot = f"boot-{self.boots}"
         return Queue.open(
             self.folder / "queue.db",
@@ -77,6 +78,7 @@ class World:
             limits=limits or Limits(open_entries=10**6),
             free=lambda _: PLENTY,
             boot=lambda: boot,
+            time_source=time_source,
         )
 
     def reboot(self, wall: dt.datetime) -> None:

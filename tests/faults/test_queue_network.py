@@ -38,4 +38,5 @@ def test_a_station_that_never_asks_is_caught(tmp_path: Path, monkeypatch: pytest
 def test_three_days_offline_with_reboots_in_1970_arrive_in_order() -> None:
     result = queue_outage.run(1, 2, bookings=40, reboots=6)
     assert (result["booked"], result["reboots"], result["boots_in_1970"]) == (40, 6, 3)
+    assert result["refused_in_1970"] == 3
     assert set(result["must_be_zero"].values()) == {0}
