@@ -33,7 +33,7 @@ def export(queue: Queue, entry: Entry, folder: Path) -> tuple[Path, ...]:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return tuple(_write(folder / name, data) for name, data in files.items())
+        return tuple(write_file(folder / name, data) for name, data in files.items())
     except OSError as error:
         raise QueueError(
             "export.cannot_write", f"{folder}: {error.strerror}", "choose another folder"
@@ -70,7 +70,8 @@ def _pem(der: bytes) -> bytes:
     return x509.load_der_x509_certificate(der).public_bytes(serialization.Encoding.PEM)
 
 
-def _write(path: Path, data: bytes) -> Path:
+def write_file(path: Path, data: bytes) -> Path:
+    """A new file for its owner alone. FileExistsError when it is there."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         file.write(data)
     return path

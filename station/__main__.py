@@ -27,6 +27,10 @@ VERBS: dict[str, str] = {
     "convert": "write a template file in another format",
     "record": "show, check or copy an ANSI/NIST-ITL file",
     "queue": "list, show, export and verify the offline queue",
+    "custody": "write everything that proves one submission, as a bundle",
+    "verify": "what a custody bundle proves, from public certificates alone",
+    "clock": "show whether the clock is trusted; an officer confirms the time",
+    "relay": "take submissions of many stations and send them on to the bureau",
     "doctor": "check everything that can fail today and say what to do",
     "bench": "measure speed and accuracy",
 }

@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from offline_queue.trust import TimeSource
+from offline_queue.trust import system as system_clock
 from station.errors import SettingsError
 
 CREDENTIALS = "${CREDENTIALS_DIRECTORY}"
@@ -100,6 +102,13 @@ class GatewaySection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=
     options: dict[str, str] = {}
 
 
+class ClockSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who vouches for the wall clock: the `system` (synchronised, else an officer is asked), or whoever set the station
+    up (`confirmed`: simulations). None: `system` on a production gateway, else `confirmed`."""
+
+    trust: Literal["system", "confirmed"] | None = None
+
+
 class AccessSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """officers: the file of officers, roles and PIN hashes."""
 
@@ -117,6 +126,12 @@ class Settings(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     gateway: GatewaySection
     access: AccessSection
     web: WebSection = WebSection()
+    clock: ClockSection = ClockSection()
+
+    def time_source(self) -> TimeSource | None:
+        """For Queue.open: what the system says of its clock, or None where the settings vouch for it."""
+        usual = "system" if self.gateway.kind == "production" else "confirmed"
+        return system_clock if (self.clock.trust or usual) == "system" else None
 
 
 _Any = TypeVar("_Any")

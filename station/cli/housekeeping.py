@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
         Vault.load(settings.queue.station_key),
         SystemClock(),
         station_id=settings.station.id,
+        time_source=settings.time_source(),
     )
     try:
         whole, audit = queue.check(), queue.verify_audit()

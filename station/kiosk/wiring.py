@@ -40,7 +40,14 @@ def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
     store = BookingStore.open(settings.booking.database, vault)
     stack.callback(store.close)
     limits = Limits(reserve_bytes=settings.queue.reserve_mib << 20)
-    queue = Queue.open(settings.queue.database, vault, clock, station_id=settings.station.id, limits=limits)
+    queue = Queue.open(
+        settings.queue.database,
+        vault,
+        clock,
+        station_id=settings.station.id,
+        limits=limits,
+        time_source=settings.time_source(),
+    )
     stack.callback(queue.close)
     outbox = Outbox(queue, responses.read, responses.plain)
     bar = _status_bar(settings, outbox, clock)
