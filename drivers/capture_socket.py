@@ -6,9 +6,11 @@ or nothing. Both ends are of the same release; unknown header keys are refused.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import socket
 import struct
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -153,3 +155,36 @@ def _exactly(sock: socket.socket, size: int, *, may_end: bool = False) -> bytes:
             raise link_error("link.disconnected", "the capture socket ended within a message")
         got += count
     return bytes(data)
+
+
+def listen(path: Path, turn_s: float) -> socket.socket:
+    """A listening socket at `path` (mode 0660) whose accept() waits turn_s. Raises LinkError link.busy when another
+    service answers there, link.permission when it cannot be made."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        listener.bind(str(path))
+        path.chmod(0o660)
+        listener.listen(16)
+    except OSError as error:
+        listener.close()
+        raise link_error("link.permission", f"cannot listen on {path}: {error}") from error
+    except LinkError:
+        listener.close()
+        raise
+    listener.settimeout(turn_s)
+    return listener
+
+
+def _remove_stale(path: Path) -> None:
+    """A socket file that nobody answers on is left over from a killed service."""
+    if not path.is_socket():
+        return
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+            return
+    raise link_error("link.busy", f"another capture service answers on {path}")

@@ -15,10 +15,9 @@ from pathlib import Path
 from select import select
 from typing import Any
 
-from drivers.capture_socket import Ask, ErrorHead, FrameHead, Say, receive, send
+from drivers.capture_socket import Ask, ErrorHead, FrameHead, Say, listen, receive, send
 from drivers.clock import Clock
 from drivers.errors import DriverError, LinkError, ReaderFault
-from drivers.links import link_error
 from drivers.reader import CaptureRequest, Frame, Reader, ReaderInfo, ReaderState
 from drivers.service_job import Job
 from drivers.watch import Watch
@@ -290,7 +289,7 @@ def serve(
     that path, link.permission when it cannot be made.
     """
     service = CaptureService(reader_factory, clock, hung_s, watch)
-    listener = _listen(Path(socket_path))
+    listener = listen(Path(socket_path), _TURN_S)
     ended = threading.Event()
     looking = threading.Thread(target=_keep_looking, args=(service, ended), daemon=True, name="reader-watch")
     looking.start()
@@ -313,34 +312,3 @@ def serve(
 def _keep_looking(service: CaptureService, ended: threading.Event) -> None:
     while not ended.wait(_TURN_S):
         service.look()
-
-
-def _listen(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        _remove_stale(path)
-        listener.bind(str(path))
-        path.chmod(0o660)
-        listener.listen(16)
-    except OSError as error:
-        listener.close()
-        raise link_error("link.permission", f"cannot listen on {path}: {error}") from error
-    except LinkError:
-        listener.close()
-        raise
-    listener.settimeout(_TURN_S)
-    return listener
-
-
-def _remove_stale(path: Path) -> None:
-    """A socket file that nobody answers on is left over from a killed service."""
-    if not path.is_socket():
-        return
-    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(str(path))
-        except OSError:
-            path.unlink(missing_ok=True)
-            return
-    raise link_error("link.busy", f"another capture service answers on {path}")
