@@ -31,6 +31,7 @@ VERBS: dict[str, str] = {
     "verify": "what a custody bundle proves, from public certificates alone",
     "clock": "show whether the clock is trusted; an officer confirms the time",
     "relay": "take submissions of many stations and send them on to the bureau",
+    "relay": "take submissions of many stations and send them on to the bureau",
     "doctor": "check everything that can fail today and say what to do",
     "bench": "measure speed and accuracy",
 }

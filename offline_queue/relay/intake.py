@@ -1,0 +1,283 @@
+"""What stations hand in: an upload and the name in its TLS certificate in, the relay's signed custody receipt out.
+
+Once a receipt is given, payload, manifest, signature, receipt and audit row are on the server's disk. An id of a
+station counts once, for ever: the same bytes get the same receipt again, others a 409. Who may not, or has used up its
+quota, gets a Refused with the HTTP status of docs/gateway-protocol.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import peewee
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from offline_queue import canonical, certificates, cms
+from offline_queue.clock import Clock, stamp
+from offline_queue.envelope import LARGEST_PAYLOAD, Manifest
+from offline_queue.errors import QueueError
+from offline_queue.relay import chain
+from offline_queue.relay.database import Database, Row
+from offline_queue.relay.settings import StationEntry
+from offline_queue.signers import Signer
+from offline_queue.states import State
+from offline_queue.vault import Vault
+from offline_queue.wire import SignedReceipt
+
+MIB = 1024 * 1024
+WAIT_S = 60
+KNOWN = """
+    SELECT s.seq, s.state, s.sha256, c.receipt, c.signature FROM submission s JOIN custody c USING (seq)
+    WHERE s.station_id = %s AND s.submission_id = %s
+"""
+USED = """
+    SELECT w.waiting, w.waiting_bytes, h.last_hour FROM
+      (SELECT count(*) AS waiting, coalesce(sum(size), 0) AS waiting_bytes FROM submission
+       WHERE station_id = %(station)s AND state IN ('ready','unknown','sending','asking','held')) w,
+      (SELECT count(*) AS last_hour FROM submission
+       WHERE station_id = %(station)s AND kept_at > clock_timestamp() - interval '1 hour') h
+"""
+NEW = """
+    INSERT INTO submission (station_id, submission_id, tcn, tot, ori, state, size, sha256, created_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING seq
+"""
+
+
+class Refused(QueueError):
+    """Not taken. `code` goes out as it is; `status` is the HTTP status; retry_after_s with 429 and 503."""
+
+    def __init__(self, code: str, message: str, status: int = 422, retry_after_s: int | None = None) -> None:
+        super().__init__(code, message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The three parts as they came, and the id of the URL."""
+
+    submission_id: str
+    transaction: bytes
+    manifest: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A receipt, and whether it was made just now."""
+
+    receipt: SignedReceipt
+    new: bool
+
+
+def payload_aad(station_id: str, submission_id: str) -> bytes:
+    """What ties sealed bytes to their entry."""
+    return f"relay:{station_id}:{submission_id}".encode()
+
+
+def register(database: Database, stations: Sequence[StationEntry]) -> None:
+    """Bring the table of stations to what the settings say. One that is no longer named stays, without access."""
+    with database.write():
+        chain.begin(database, chain.OWN)
+        before = {row["station_id"]: row for row in database.rows("SELECT * FROM station FOR UPDATE")}
+        database.rows("UPDATE station SET active = false, client = '-' || station_id WHERE active")
+        for station in stations:
+            quota = station.quota
+            values = {
+                "station_id": station.id,
+                "client": station.client,
+                "signer": station.signer,
+                "oris": " ".join(sorted(station.oris)),
+                "active": True,
+                "most_waiting": quota.most_waiting,
+                "most_waiting_mib": quota.most_waiting_mib,
+                "most_an_hour": quota.most_an_hour,
+            }
+            if station.id in before:
+                database.rows(
+                    "UPDATE station SET client = %(client)s, signer = %(signer)s, oris = %(oris)s, active = true, "
+                    "most_waiting = %(most_waiting)s, most_waiting_mib = %(most_waiting_mib)s, "
+                    "most_an_hour = %(most_an_hour)s WHERE station_id = %(station_id)s",
+                    values,
+                )
+            else:
+                database.add("station", values)
+                chain.begin(database, station.id)
+            if before.get(station.id) != values:
+                chain.append(database, chain.OWN, "station_registered", None, values)
+        named = {station.id for station in stations}
+        for gone in sorted(name for name, row in before.items() if row["active"] and name not in named):
+            chain.append(database, chain.OWN, "station_removed", None, {"station_id": gone})
+
+
+class Intake:
+    """Takes custody. station_ca: PEM of the authority of the stations' signing certificates. Safe for threads."""
+
+    def __init__(
+        self, database: Database, vault: Vault, signer: Signer, name: str, station_ca: bytes, clock: Clock
+    ) -> None:
+        certificates.from_pem(station_ca)
+        self.database = database
+        self._vault = vault
+        self._signer = signer
+        self._name = name
+        self._station_ca = station_ca
+        self._clock = clock
+
+    def station(self, client: str) -> Row:
+        """The station of a TLS certificate with this common name. Refused 403 when there is none."""
+        row = self.database.one("SELECT * FROM station WHERE client = %s AND active", (client,))
+        if row is None:
+            raise Refused("unknown_station", "this certificate belongs to no station of this relay", 403)
+        return row
+
+    def submit(self, client: str, upload: Upload) -> Taken:
+        """Refused, StoreFault, or the relay's custody receipt."""
+        station = self.station(client)
+        digest = hashlib.sha256(upload.transaction).hexdigest()
+        known = self._known(station["station_id"], upload.submission_id, digest)
+        if known is not None:
+            return Taken(known, False)
+        manifest, signer = self._checked(station, upload, digest)
+        self._check_quota(station, 1, len(upload.transaction))
+        receipt = self._receipt(manifest)
+        sealed = self._vault.seal(
+            upload.transaction, payload_aad(station["station_id"], upload.submission_id)
+        )
+        try:
+            self._keep(station, upload, manifest, signer, receipt, sealed)
+        except peewee.IntegrityError:
+            known = self._known(station["station_id"], upload.submission_id, digest)
+            if known is None:
+                raise Refused("tcn_reused", "this control number belongs to another submission") from None
+            return Taken(known, False)
+        return Taken(receipt, True)
+
+    def status(self, client: str, submission_id: str) -> SignedReceipt:
+        """The relay's receipt of one of the station's submissions. Refused 404 when it does not have it."""
+        row = self.database.one(KNOWN, (self.station(client)["station_id"], submission_id))
+        if row is None:
+            raise Refused("unknown_submission", "no such submission is in custody", 404)
+        return SignedReceipt(bytes(row["receipt"]), bytes(row["signature"]))
+
+    def onward(self, client: str, submission_id: str) -> tuple[str, SignedReceipt | None]:
+        """How far it got: its state here, and the bureau's own receipt once there is one. Refused 404."""
+        statement = (
+            "SELECT s.state, r.receipt, r.signature FROM submission s LEFT JOIN receipt r USING (seq) "
+            "WHERE s.station_id = %s AND s.submission_id = %s"
+        )
+        row = self.database.one(statement, (self.station(client)["station_id"], submission_id))
+        if row is None:
+            raise Refused("unknown_submission", "no such submission is in custody", 404)
+        receipt = row["receipt"]
+        return row["state"], None if receipt is None else SignedReceipt(
+            bytes(receipt), bytes(row["signature"])
+        )
+
+    def _known(self, station_id: str, submission_id: str, digest: str) -> SignedReceipt | None:
+        row = self.database.one(KNOWN, (station_id, submission_id))
+        if row is None:
+            return None
+        if row["sha256"] != digest:
+            raise Refused("conflict", "this submission id belongs to other bytes", 409)
+        return SignedReceipt(bytes(row["receipt"]), bytes(row["signature"]))
+
+    def _checked(self, station: Row, upload: Upload, digest: str) -> tuple[Manifest, str]:
+        """The manifest and its signer, when everything fits together."""
+        try:
+            signer = cms.verify_detached(
+                upload.manifest, upload.signature, self._station_ca, self._clock.utcnow()
+            )
+            manifest = Manifest.from_bytes(upload.manifest)
+        except QueueError as failure:
+            raise Refused(failure.code, failure.message) from failure
+        if common_name(signer.certificate) != station["signer"]:
+            raise Refused("signer_mismatch", "the manifest was signed by another station")
+        if (manifest.submission_id, manifest.station_id) != (upload.submission_id, station["station_id"]):
+            raise Refused("id_mismatch", "the manifest names another submission or station")
+        if (manifest.sha256, manifest.size) != (digest, len(upload.transaction)):
+            raise Refused("digest_mismatch", "the transaction is not the one the manifest was signed for")
+        if not 0 < manifest.size <= LARGEST_PAYLOAD:
+            raise Refused("too_large", "no transaction, or one that is too large")
+        if manifest.ori not in station["oris"].split():
+            raise Refused("ori_not_permitted", f"this station does not submit for {manifest.ori}")
+        return manifest, signer.subject
+
+    def _check_quota(self, station: Row, more: int, size: int) -> None:
+        """Refused 429 when `more` entries of `size` bytes would be too many. Asked before anything is written, and
+        again, for certain, with the chain locked."""
+        used = used_by(self.database, station["station_id"])
+        over = (
+            ("waiting submissions", used["waiting"] + more > station["most_waiting"]),
+            ("waiting bytes", used["waiting_bytes"] + size > station["most_waiting_mib"] * MIB),
+            ("submissions in an hour", used["last_hour"] + more > station["most_an_hour"]),
+        )
+        for what, full in over:
+            if full:
+                raise Refused("quota", f"this station's quota of {what} is used up", 429, WAIT_S)
+
+    def _receipt(self, manifest: Manifest) -> SignedReceipt:
+        now = self._clock.utcnow()
+        receipt = canonical.dumps(
+            {
+                "schema": 1,
+                "gateway": self._name,
+                "submission_id": manifest.submission_id,
+                "tcn": manifest.tcn,
+                "sha256": manifest.sha256,
+                "size": manifest.size,
+                "received_at": stamp(now),
+                "custody": True,
+            }
+        )
+        return SignedReceipt(receipt, cms.sign_detached(receipt, self._signer, now))
+
+    def _keep(
+        self,
+        station: Row,
+        upload: Upload,
+        manifest: Manifest,
+        signer: str,
+        receipt: SignedReceipt,
+        sealed: bytes,
+    ) -> None:
+        with self.database.write() as database:
+            values = (station["station_id"], manifest.submission_id, manifest.tcn, manifest.tot, manifest.ori)
+            more = (str(State.READY), manifest.size, manifest.sha256, stamp(manifest.created_at))
+            row = database.one(NEW, (*values, *more))
+            seq = row["seq"] if row else 0
+            database.rows(
+                "INSERT INTO payload VALUES (%s, %s, %s)", (seq, sealed, hashlib.sha256(sealed).hexdigest())
+            )
+            database.rows(
+                "INSERT INTO envelope VALUES (%s, %s, %s, %s)",
+                (seq, upload.manifest, upload.signature, signer),
+            )
+            database.rows(
+                "INSERT INTO custody VALUES (%s, %s, %s, %s)",
+                (seq, receipt.receipt, receipt.signature, stamp(self._clock.utcnow())),
+            )
+            chain.lock(database, station["station_id"])
+            self._check_quota(station, 0, 0)
+            detail = {"sha256": manifest.sha256, "size": manifest.size, "tcn": manifest.tcn, "seq": seq}
+            detail["receipt_sha256"] = hashlib.sha256(receipt.receipt).hexdigest()
+            detail["manifest_sha256"] = hashlib.sha256(upload.manifest).hexdigest()
+            chain.append(database, station["station_id"], "taken", manifest.submission_id, detail)
+
+
+def used_by(database: Database, station_id: str) -> Row:
+    """waiting, waiting_bytes, last_hour of a station."""
+    row = database.one(USED, {"station": station_id})
+    assert row is not None
+    return {name: int(value) for name, value in row.items()}
+
+
+def common_name(certificate_der: bytes) -> str:
+    """The one common name of a certificate; '' when there is none or several."""
+    subject: Any = x509.load_der_x509_certificate(certificate_der).subject
+    names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if len(names) == 1 else ""
