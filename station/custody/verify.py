@@ -47,32 +47,52 @@ def verify(
 ) -> dict[str, Any]:
     """Check the bytes of a custody.json. Returns {"ok", "submission_id", "tcn", "steps", "signers", "first_broken"};
     first_broken is None or {"link", "row", "reason"}. transaction: the bytes of the file beside it, if there."""
-    proof = Proof({}, station, gateway)
-    broken: dict[str, Any] | None = None
     try:
-        proof.bundle = _parse(data)
-        for check in (_chain, _seals, _manifest, _enqueued, _counter_signatures, _receipt, _responses):
+        bundle = _object(data, "format")
+    except Broken as error:
+        return _report(Proof({}, station, gateway), error)
+    return verify_document(bundle, station, gateway, transaction)
+
+
+def verify_document(
+    bundle: Mapping[str, Any], station: Anchors, gateway: Anchors, transaction: bytes | None = None
+) -> dict[str, Any]:
+    """The same for a document that was parsed."""
+    proof, broken = Proof(bundle, station, gateway), None
+    try:
+        for check in (
+            _format,
+            _chain,
+            _seals,
+            _manifest,
+            _enqueued,
+            _counter_signatures,
+            _receipt,
+            _responses,
+        ):
             check(proof)
         _transaction(proof, transaction)
     except Broken as error:
-        broken = {"link": error.link, "row": error.row, "reason": error.reason}
+        broken = error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
-        broken = {"link": "format", "row": None, "reason": f"not a custody bundle: {type(error).__name__}"}
+        broken = Broken("format", f"not a custody bundle: {type(error).__name__}")
+    return _report(proof, broken)
+
+
+def _report(proof: Proof, broken: Broken | None) -> dict[str, Any]:
     return {
         "ok": broken is None,
         "submission_id": proof.manifest.get("submission_id"),
         "tcn": proof.manifest.get("tcn"),
         "signers": proof.who,
-        "steps": _steps(proof) if broken is None else [],
-        "first_broken": broken,
+        "steps": [] if broken else _steps(proof),
+        "first_broken": broken and {"link": broken.link, "row": broken.row, "reason": broken.reason},
     }
 
 
-def _parse(data: bytes) -> dict[str, Any]:
-    value = _object(data, "format")
-    if (value.get("format"), value.get("version")) != (FORMAT, VERSION):
+def _format(proof: Proof) -> None:
+    if (proof.bundle.get("format"), proof.bundle.get("version")) != (FORMAT, VERSION):
         raise Broken("format", "not a custody bundle of version 1")
-    return value
 
 
 def _chain(proof: Proof) -> None:
