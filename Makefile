@@ -1,7 +1,7 @@
 # For those whose fingers type make: every target is the verb of ./run with the same name.
-.PHONY: help demo kiosk test lint shell setup lock udev
+.PHONY: help demo kiosk test hil lint shell setup lock udev
 
-help demo kiosk test lint shell setup lock:
+help demo kiosk test hil lint shell setup lock:
 	@./run $@
 
 # The udev rules of all reader profiles, written anew.

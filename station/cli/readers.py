@@ -21,7 +21,7 @@ from drivers.clock import SystemClock
 from drivers.reader import CaptureKind, CaptureRequest, Frame, Reader
 from firmware_profiles import udev
 from firmware_profiles.profile import load
-from station.cli import readers_calibrate, readers_list, readers_preview, readers_record
+from station.cli import readers_calibrate, readers_list, readers_preview, readers_profile, readers_record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         one = verbs.add_parser(name, help=words)
         _choice(one)
         more(one)
+    readers_profile.add_arguments(verbs.add_parser("profile", help="look for mistakes in firmware profiles"))
     verbs.add_parser("udev", help="print the udev rules made from the profiles")
 
 
@@ -136,7 +137,7 @@ def _record(args: argparse.Namespace) -> int:
 
 _VERBS = {
     "list": readers_list.run, "capture": _capture, "test": _test, "calibrate": _calibrate, "record": _record,
-    "udev": _udev,
+    "udev": _udev, "profile": readers_profile.run,
 }  # fmt: skip
 
 
