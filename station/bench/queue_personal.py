@@ -2,9 +2,9 @@
 
 In: how many data (tokens) to plant, a seed. Out: counts. Half are planted in submissions, half in the answers. They are
 enqueued, sent, answered, put in quarantine, backed up and erased, on a small ext4 file system of their own (as root;
-else in a folder), with every library's logging at its finest written there. A process that holds them is then killed with
-the limit of core dumps that the systemd units set. The raw file system (free space and journal too) is scanned for the
-tokens in clear, in base64 and in hexadecimal. The scan is proven first: a file that was written and deleted is found.
+else in a folder), with every library's logging at its finest written there. A process that holds them is then killed
+with the limit of core dumps that the systemd units set. The raw file system (free space and journal too) is scanned for
+the tokens in clear, UTF-16, base64 and hexadecimal. The scan is proven first: a file written and deleted is found.
 """
 
 from __future__ import annotations
