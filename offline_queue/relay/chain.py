@@ -16,6 +16,12 @@ from offline_queue.relay.database import Database, Row
 OWN = ""
 FIELDS = ("id", "at", "boot", "monotonic_ms", "event", "submission_id")
 BATCH = 1000
+ADD = """
+    WITH a AS (INSERT INTO audit (chain, id, at, boot, monotonic_ms, event, submission_id, detail, prev, hash)
+        VALUES (%(chain)s, %(id)s, %(at)s, %(boot)s, %(monotonic_ms)s, %(event)s, %(submission_id)s, %(detail)s,
+                %(prev)s, %(hash)s))
+    UPDATE chain SET last_id = %(id)s, hash = %(hash)s WHERE chain = %(chain)s
+"""
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,16 @@ def lock(database: Database, chain: str) -> Row:
 
 
 def append(
-    database: Database, chain: str, event: str, submission_id: str | None, detail: Mapping[str, Any]
+    database: Database,
+    chain: str,
+    event: str,
+    submission_id: str | None,
+    detail: Mapping[str, Any],
+    head: Row | None = None,
 ) -> None:
-    """Add one row inside the caller's transaction. detail: no personal data."""
-    head = lock(database, chain)
+    """Add one row inside the caller's transaction. detail: no personal data. head: from `lock`, when the caller has
+    locked the chain already and added nothing since."""
+    head = head or lock(database, chain)
     row: dict[str, Any] = {
         "id": head["last_id"] + 1,
         "at": stamp(database.clock.utcnow()),
@@ -58,17 +70,8 @@ def append(
         "detail": dict(detail),
     }
     digest = audit.row_hash(bytes(head["hash"]), row | {"chain": chain})
-    database.add(
-        "audit",
-        row
-        | {
-            "chain": chain,
-            "detail": canonical.dumps(row["detail"]).decode(),
-            "prev": bytes(head["hash"]),
-            "hash": digest,
-        },
-    )
-    database.rows("UPDATE chain SET last_id = %s, hash = %s WHERE chain = %s", (row["id"], digest, chain))
+    stored = row | {"chain": chain, "detail": canonical.dumps(row["detail"]).decode(), "hash": digest}
+    database.rows(ADD, stored | {"prev": bytes(head["hash"])})
 
 
 def verify(database: Database) -> ChainReport:

@@ -22,6 +22,7 @@ from offline_queue.envelope import LARGEST_PAYLOAD, Manifest
 from offline_queue.errors import QueueError
 from offline_queue.relay import chain
 from offline_queue.relay.database import Database, Row
+from offline_queue.relay.quick_cms import QuickSigner
 from offline_queue.relay.settings import StationEntry
 from offline_queue.signers import Signer
 from offline_queue.states import State
@@ -42,8 +43,14 @@ USED = """
        WHERE station_id = %(station)s AND kept_at > clock_timestamp() - interval '1 hour') h
 """
 NEW = """
-    INSERT INTO submission (station_id, submission_id, tcn, tot, ori, state, size, sha256, created_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING seq
+    WITH s AS (
+        INSERT INTO submission (station_id, submission_id, tcn, tot, ori, state, size, sha256, created_at)
+        VALUES (%(station_id)s, %(submission_id)s, %(tcn)s, %(tot)s, %(ori)s, %(state)s, %(size)s, %(sha256)s,
+                %(created_at)s) RETURNING seq
+    ), p AS (INSERT INTO payload SELECT seq, %(sealed)s, %(sealed_sha256)s FROM s),
+    e AS (INSERT INTO envelope SELECT seq, %(manifest)s, %(signature)s, %(signer)s FROM s),
+    c AS (INSERT INTO custody SELECT seq, %(receipt)s, %(receipt_signature)s, %(received_at)s FROM s)
+    SELECT seq FROM s
 """
 
 
@@ -123,7 +130,7 @@ class Intake:
         certificates.from_pem(station_ca)
         self.database = database
         self._vault = vault
-        self._signer = signer
+        self._signer = QuickSigner(signer, clock.utcnow())
         self._name = name
         self._station_ca = station_ca
         self._clock = clock
@@ -234,7 +241,7 @@ class Intake:
                 "custody": True,
             }
         )
-        return SignedReceipt(receipt, cms.sign_detached(receipt, self._signer, now))
+        return SignedReceipt(receipt, self._signer.sign(receipt, now))
 
     def _keep(
         self,
@@ -245,28 +252,31 @@ class Intake:
         receipt: SignedReceipt,
         sealed: bytes,
     ) -> None:
+        values = {
+            name: getattr(manifest, name) for name in ("submission_id", "tcn", "tot", "ori", "size", "sha256")
+        }
+        values |= {
+            "station_id": station["station_id"],
+            "state": str(State.READY),
+            "created_at": stamp(manifest.created_at),
+            "sealed": sealed,
+            "sealed_sha256": hashlib.sha256(sealed).hexdigest(),
+            "manifest": upload.manifest,
+            "signature": upload.signature,
+            "signer": signer,
+            "receipt": receipt.receipt,
+            "receipt_signature": receipt.signature,
+            "received_at": stamp(self._clock.utcnow()),
+        }
         with self.database.write() as database:
-            values = (station["station_id"], manifest.submission_id, manifest.tcn, manifest.tot, manifest.ori)
-            more = (str(State.READY), manifest.size, manifest.sha256, stamp(manifest.created_at))
-            row = database.one(NEW, (*values, *more))
-            seq = row["seq"] if row else 0
-            database.rows(
-                "INSERT INTO payload VALUES (%s, %s, %s)", (seq, sealed, hashlib.sha256(sealed).hexdigest())
-            )
-            database.rows(
-                "INSERT INTO envelope VALUES (%s, %s, %s, %s)",
-                (seq, upload.manifest, upload.signature, signer),
-            )
-            database.rows(
-                "INSERT INTO custody VALUES (%s, %s, %s, %s)",
-                (seq, receipt.receipt, receipt.signature, stamp(self._clock.utcnow())),
-            )
-            chain.lock(database, station["station_id"])
+            row = database.one(NEW, values)
+            head = chain.lock(database, station["station_id"])
             self._check_quota(station, 0, 0)
-            detail = {"sha256": manifest.sha256, "size": manifest.size, "tcn": manifest.tcn, "seq": seq}
+            detail = {"sha256": manifest.sha256, "size": manifest.size, "tcn": manifest.tcn}
+            detail["seq"] = row["seq"] if row else 0
             detail["receipt_sha256"] = hashlib.sha256(receipt.receipt).hexdigest()
             detail["manifest_sha256"] = hashlib.sha256(upload.manifest).hexdigest()
-            chain.append(database, station["station_id"], "taken", manifest.submission_id, detail)
+            chain.append(database, station["station_id"], "taken", manifest.submission_id, detail, head)
 
 
 def used_by(database: Database, station_id: str) -> Row:

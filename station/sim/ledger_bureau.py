@@ -22,10 +22,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from offline_queue import canonical, cms
+from offline_queue import canonical
 from offline_queue.clock import SystemClock, stamp
 from offline_queue.envelope import Manifest
 from offline_queue.relay import multipart
+from offline_queue.relay.quick_cms import QuickSigner
 from offline_queue.relay.serving import listener, serve, server_context
 from offline_queue.relay.settings import Listen
 from offline_queue.signers import Signer, load_signer
@@ -39,7 +40,7 @@ class Ledger:
     """What was handed in."""
 
     def __init__(self, path: Path, signer: Signer, *, answer: bool) -> None:
-        self._signer = signer
+        self._signer = QuickSigner(signer, SystemClock().utcnow())
         self._answer = answer
         self._receipts: dict[str, dict[str, str]] = {}
         self._tcns: list[str] = []
@@ -83,7 +84,7 @@ class Ledger:
 
     def _answered(self, seq: int, tcn: str) -> dict[str, object]:
         content = f"SIMULATED ANSWER {seq} TO {tcn}".encode()
-        signature = cms.sign_detached(content, self._signer, SystemClock().utcnow())
+        signature = self._signer.sign(content, SystemClock().utcnow())
         digest = hashlib.sha256(content).hexdigest()
         return {"seq": seq, "tcr": tcn, "tot": "SRE", "sha256": digest, "content": _text(content),
                 "signature": _text(signature)}  # fmt: skip
@@ -94,7 +95,7 @@ class Ledger:
         receipt = canonical.dumps(
             {"schema": 1, "gateway": NAME, "custody": True, "received_at": stamp(now), **said}
         )
-        return {"receipt": _text(receipt), "signature": _text(cms.sign_detached(receipt, self._signer, now))}
+        return {"receipt": _text(receipt), "signature": _text(self._signer.sign(receipt, now))}
 
 
 def read_ledger(path: Path) -> tuple[dict[str, str], list[str]]:
