@@ -101,8 +101,10 @@ def recover(database: Database, worker: str) -> int:
         return _expire(database, tables, worker)
 
 
-def step(database: Database, submission_id: str, event: Event, reason: str = "") -> Entry:
-    """An officer's step: HOLD, RELEASE or RETRY."""
+def step(
+    database: Database, submission_id: str, event: Event, reason: str = "", held_for: str = "officer"
+) -> Entry:
+    """An officer's step, or a rule's: HOLD (held_for says whose), RELEASE or RETRY."""
     if event not in (Event.HOLD, Event.RELEASE, Event.RETRY):
         raise StateError(
             "queue.illegal_transition", f"{event} is not an officer's step", "hold, release or retry"
@@ -115,6 +117,8 @@ def step(database: Database, submission_id: str, event: Event, reason: str = "")
         changes: dict[str, Any] = {"retry_boot": None, "retry_at_ms": None}
         if event is Event.RETRY:
             changes["refusals"] = 0
+        else:
+            changes["held_for"] = held_for if event is Event.HOLD else None
         row = _move(database, tables, row, event, {"reason": reason} if reason else {}, changes)
         return entry_of(row, database.boot, now_ms(database))
 

@@ -54,6 +54,7 @@ class Entry:
     priority: int = 0
     refusals: int = 0
     imported_from: str | None = None
+    held_for: str | None = None
     exported_at: dt.datetime | None = None
 
     def as_dict(self) -> dict[str, Any]:

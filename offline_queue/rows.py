@@ -26,6 +26,7 @@ def entry_of(row: dict[str, Any], boot: str, now_ms: int) -> Entry:
         priority=row["priority"],
         refusals=row["refusals"],
         imported_from=row["imported_from"],
+        held_for=row["held_for"],
         exported_at=from_stamp(row["exported_at"]) if row["exported_at"] else None,
     )
 
