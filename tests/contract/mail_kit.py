@@ -35,6 +35,7 @@ class Post:
     received: list[bytes] = field(default_factory=list)
     lose_answers: bool = False
     implicit: bool = False
+    cut: bool = False
 
     async def handle_MAIL(
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
@@ -52,6 +53,8 @@ class Post:
         return self.replies.get("RCPT", "250 ok")
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if self.cut:
+            server.transport.abort()
         if "DATA" in self.replies:
             return self.replies["DATA"]
         self.received.append(bytes(envelope.content))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import AuthResult
 
 from offline_queue import canonical, cms
 from offline_queue.backoff import Backoff
@@ -374,6 +375,40 @@ def test_the_bureau_refuses_by_mail_what_the_gateway_would_refuse(
     assert fault_of(lambda: transport.submit(given)).code == "gateway.refused.digest_mismatch"
     post.bureau.receive(b"no mail at all")
     assert hashlib.sha256(given.transaction).hexdigest() == queue.entry(given.submission_id).sha256
+
+
+def test_the_password_is_given_only_under_tls_and_a_wrong_one_is_named(
+    pki: PkiPaths, tmp_path: Path, connect: Open, queue: Queue, world: World
+) -> None:
+    heard: list[tuple[str, bytes]] = []
+
+    def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        heard.append((mechanism, data.password))
+        return AuthResult(success=data.password == b"right", handled=False)
+
+    secret = tmp_path / "mail.password"
+    secret.touch(mode=0o600)
+    given = parcel(queue, world)
+    with post_office(pki, tmp_path, authenticator=authenticate, auth_required=True) as post:
+        for password, code in (("wrong", "gateway.not_permitted"), ("right\n", "gateway.awaiting_receipt")):
+            secret.write_text(password)
+            transport = connect(post.url, user="st-1", password_file=str(secret))
+            assert fault_of(lambda: transport.submit(given)).code == code  # noqa: B023
+        assert fault_of(lambda: connect(post.url).submit(given)).code == "gateway.not_permitted"
+    assert heard[-1][1] == b"right"
+    secret.chmod(0o644)
+    assert (
+        fault_of(lambda: connect("smtp://h", user="a", password_file=str(secret))).code == "gateway.options"
+    )
+
+
+def test_a_line_that_breaks_in_the_middle_of_a_message_leaves_the_outcome_unknown(
+    pki: PkiPaths, tmp_path: Path, connect: Open, queue: Queue, world: World
+) -> None:
+    with post_office(pki, tmp_path, implicit=True) as post:
+        post.cut = True
+        fault = fault_of(lambda: connect(post.url).submit(parcel(queue, world)))
+    assert (fault.code, fault.certainty) == ("gateway.connection_lost", Certainty.UNKNOWN)
 
 
 def test_a_manifest_that_is_none_cannot_be_mailed(post: Post, connect: Open) -> None:
