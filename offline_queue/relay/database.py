@@ -112,6 +112,8 @@ class Database:
                 self._peewee.connect()
             yield
         except Exception as error:
+            if _is_integrity(error):  # peewee's, whichever way the statement went
+                raise peewee.IntegrityError(str(error)) from error
             fault = _fault(error)
             if fault is None:
                 raise
@@ -154,12 +156,18 @@ class Database:
         return int(row["version"]) if row else 0
 
 
+def _is_integrity(error: BaseException) -> bool:
+    import psycopg
+
+    return isinstance(error, psycopg.IntegrityError)
+
+
 def _fault(error: BaseException) -> StoreFault | None:
     """StoreFault for an error of the server or of the way to it; None for everything else."""
     import psycopg
 
     original = getattr(error, "orig", error)
-    if isinstance(error, peewee.IntegrityError) or isinstance(original, psycopg.IntegrityError):
+    if isinstance(error, peewee.IntegrityError):
         return None
     if not isinstance(error, peewee.DatabaseError | peewee.InterfaceError | psycopg.Error):
         return None

@@ -257,6 +257,26 @@ def entry_of(row: Row) -> Entry:
     )
 
 
+def restored(database: Database) -> int:
+    """After a restore from a backup: what was waiting may have been sent since, so everything is asked for first. It
+    is held and released in one transaction, which is the table's way from `ready` to `unknown`. Returns how many."""
+    with database.write():
+        rows = database.rows(
+            "SELECT * FROM submission WHERE state IN ('ready','sending','asking') ORDER BY station_id, seq FOR UPDATE"
+        )
+        for row in rows:
+            state = State(row["state"])
+            events = (Event.HOLD, Event.RELEASE) if state is State.READY else (Event.LEASE_EXPIRED,)
+            for event in events:
+                state = after(state, event)
+            database.rows(
+                "UPDATE submission SET state = %s, lease_worker = NULL, lease_until = NULL WHERE seq = %s",
+                (str(state), row["seq"]),
+            )
+            chain.append(database, row["station_id"], "restored", row["submission_id"], {"was": row["state"]})
+    return len(rows)
+
+
 def mark_answered(database: Database, row: Row) -> Row:
     """A response came to an entry in custody."""
     state = after(State(row["state"]), Event.RESPONSE)

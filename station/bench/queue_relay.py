@@ -12,7 +12,6 @@ import json
 import multiprocessing
 import os
 import random
-import shutil
 import signal
 import ssl
 import sys
@@ -155,7 +154,7 @@ def _wait(page: int, wanted: int, progress: Progress) -> None:
 
 def _states(page: int) -> dict[str, int]:
     """state → entries, as /metrics says."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{page}/metrics", timeout=30) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"http://127.0.0.1:{page}/metrics", timeout=30) as answer:
         text = answer.read().decode()
     counts: dict[str, int] = {}
     for line in text.splitlines():
@@ -251,5 +250,3 @@ def _payload(block: bytes, name: str) -> bytes:
 def _light(parcel: Parcel) -> Parcel:
     """Without its bytes, which are made again when it is sent."""
     return Parcel(parcel.submission_id, b"", parcel.manifest, parcel.signature)
-
-

@@ -24,7 +24,7 @@ from offline_queue.relay import chain, status
 from offline_queue.relay.database import Database
 from offline_queue.relay.intake import Intake, register
 from offline_queue.relay.processes import Child, Family, heart
-from offline_queue.relay.queue import RelayQueue
+from offline_queue.relay.queue import RelayQueue, restored
 from offline_queue.relay.sending import Sender, make_sync, open_transport
 from offline_queue.relay.serving import listener, serve, server_context
 from offline_queue.relay.settings import Settings, load
@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--part", choices=sorted(PARTS), help=argparse.SUPPRESS)
     one.add_argument("--status", action="store_true", help="print how it stands, as JSON")
     one.add_argument("--check", action="store_true", help="walk the audit chains: 0 whole, 1 not")
+    one.add_argument(
+        "--restored", action="store_true", help="after a restore: the bureau is asked before anything is sent"
+    )
     for name in STEPS:
         one.add_argument(
             f"--{name}", nargs=2, metavar=("STATION", "ID"), help=f"{name} one submission of a station"
@@ -69,6 +72,9 @@ def run(args: argparse.Namespace) -> int:
             return 0
         if args.check:
             return _check(database, as_json=args.json)
+        if args.restored:
+            print(f"{restored(database)} will be asked for before they are sent")
+            return 0
         for name, event in STEPS.items():
             if getattr(args, name):
                 queue = RelayQueue(database, Vault.load(settings.custody.vault_key))
