@@ -394,7 +394,8 @@ def test_the_password_is_given_only_under_tls_and_a_wrong_one_is_named(
             secret.write_text(password)
             transport = connect(post.url, user="st-1", password_file=str(secret))
             assert fault_of(lambda: transport.submit(given)).code == code  # noqa: B023
-        assert fault_of(lambda: connect(post.url).submit(given)).code == "gateway.not_permitted"
+        other = parcel(queue, world, 2)
+        assert fault_of(lambda: connect(post.url).submit(other)).code == "gateway.not_permitted"
     assert heard[-1][1] == b"right"
     secret.chmod(0o644)
     assert (
