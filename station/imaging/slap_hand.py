@@ -41,6 +41,8 @@ SPREAD_SD = 0.14
 """of the distances between fingers"""
 SLANT_SD = np.tan(np.radians(6.0))
 """of the line of the tips against the fingers: hands bend in the wrist."""
+CLOSING_MM, CLOSING_SD = 7.0, 8.0
+"""mm by which neighbours close the place of a missing finger, and how much that varies"""
 ANYWHERE_MM = 60.0
 WIDTH_SD = 0.09
 LEAN_SD = np.radians(8.0)
@@ -80,13 +82,15 @@ class Fit:
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """Positions in image order with the arc's numbers; precision of across and down."""
+    """Positions in image order with the arc's numbers; precision of across and down; surprise: cost of the room that
+    the place of a missing finger leaves for chance."""
 
     hand: Hand
     positions: tuple[int, ...]
     table: Array
     across: Array
     down: Array
+    surprise: float
 
     @staticmethod
     @functools.lru_cache(maxsize=128)
@@ -100,8 +104,18 @@ class Shape:
         free = np.full((k, k), ANYWHERE_MM**2)
         spread = np.outer(table[:, 0], table[:, 0])
         across = free + SPREAD_SD**2 * spread + ACROSS_SD**2 * np.eye(k)
+        surprise = 0.0
+        for i in range(1, k if hand in ("right", "left") else 0):
+            skipped = abs(ordered[i] - ordered[i - 1]) - 1
+            if skipped:
+                after = np.arange(k) >= i
+                table[after, 0] -= CLOSING_MM * skipped
+                across = across + (CLOSING_SD * skipped) ** 2 * np.outer(after, after)
+                surprise += float(np.log1p(skipped * CLOSING_SD / ACROSS_SD))
         down = free + SLANT_SD**2 * spread + np.diag(table[:, 2] ** 2)
-        return Shape(hand, ordered, table, np.asarray(np.linalg.inv(across)), np.asarray(np.linalg.inv(down)))
+        return Shape(
+            hand, ordered, table, np.asarray(np.linalg.inv(across)), np.asarray(np.linalg.inv(down)), surprise
+        )
 
 
 def fits(
@@ -129,7 +143,7 @@ def _fit(tips: Sequence[Tip], frame: float, shape: Shape, cost: float) -> Fit:
     rows = np.arange(TILTS.size)[:, None, None]
     total = _arc_cost(u[rows, picked], v[rows, picked], shape)
     total = total + _size_cost(tips, picked, shape) + _lean_cost(tips, picked, shape)
-    total = total + 0.5 * ((TILTS + frame) / TILT_SD)[:, None] ** 2
+    total = total + shape.surprise + 0.5 * ((TILTS + frame) / TILT_SD)[:, None] ** 2
     last = min(SHORTLIST, total.size) - 1
     likely = np.argpartition(total, last, axis=None)[: last + 1]
     at, members = likely // total.shape[1], picked.reshape(-1, picked.shape[2])[likely]

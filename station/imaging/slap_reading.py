@@ -16,9 +16,9 @@ from station.imaging.slap_split import parted
 from station.imaging.slap_tips import Tip, tilt, tips
 
 STRICT_SHARE = 0.6
-"""the second try: what is left when an earlier print shines through."""
+"""the last try: what is left when an earlier print shines through."""
 CLEARLY = 4.0
-"""by how much the second try must fit better."""
+"""by how much a later try must fit better."""
 GOOD = 8.0
 """misfit below which no other way to see the picture is tried. chosen: true fits of four have 1 to 6."""
 STARTS = tuple(np.radians((-40.0, 0.0, 40.0)))
@@ -70,15 +70,17 @@ class Reading:
 def read(gray: NDArray[np.uint8], ppi: int, options: Sequence[Option]) -> Reading:
     """Every way to see the options in the picture."""
     field = slap_patches.field(gray, ppi)
-    first = _read(field, SHARE, options)
-    if first.clean:
-        return first
-    second = _read(field, STRICT_SHARE, options)
-    return second if second.cost < first.cost - CLEARLY else first
+    best = _read(field, SHARE, options, eager=False)
+    for share in (SHARE, STRICT_SHARE):
+        if best.clean and best.whole:
+            break
+        other = _read(field, share, options, eager=True)
+        best = other if other.cost < best.cost - CLEARLY else best
+    return best
 
 
-def _read(field: Field, share: float, options: Sequence[Option]) -> Reading:
-    found = [part for patch in slap_patches.patches(field, share) for part in parted(patch)]
+def _read(field: Field, share: float, options: Sequence[Option], *, eager: bool) -> Reading:
+    found = [part for patch in slap_patches.patches(field, share) for part in parted(patch, eager)]
     if not found:
         return Reading((), 0.0, field)
     best = _settled(found, tilt(found), options, field, (0, 1, 2))

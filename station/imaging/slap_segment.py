@@ -16,7 +16,7 @@ from station.imaging.slap_outline import angle, bounds, grown, outline
 from station.imaging.slap_reading import Option, Reading, read
 from station.imaging.slap_types import HandName, SegmentedFinger, SlapSegmentation
 
-AGAINST_PLAN = 5.0
+AGAINST_PLAN = 4.0
 """cost of a finger being there that was said to be missing"""
 CERTAIN = 0.9
 """from which the hand is named"""

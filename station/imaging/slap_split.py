@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from station.imaging.slap_patches import CELL_MM, SMALLEST_MM2, Patch
 
-CONVEX = 0.90
+CONVEX = 0.93
 """share of its hull that a patch of one thing covers. Synthetic and real tips: 0.92 to 0.97."""
 RAGGED = 0.74
-"""share above which a patch of the size of a fingertip is one, dry or smeared"""
+"""share above which a patch of the size of a fingertip may well be one, dry or smeared"""
 ONE_TIP_MM = (23.0, 28.0)
 """width and length of the largest fingertip"""
 EROSIONS = (0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.88)
@@ -27,21 +27,23 @@ SHARES = (0.5, 0.65, 0.8)
 """of the patch's own strong cells: below it cells are left out."""
 LEAST_SEED_MM2 = 4.0
 DEPTH = 3
-BETTER = 0.03
-"""by how much the parts must be more convex than the whole."""
+BETTER, MUCH_BETTER = 0.03, 0.07
+"""by how much the parts must be more convex than the whole, and than what may well be one tip."""
 
 Labels = NDArray[np.int32]
 
 
-def parted(patch: Patch, depth: int = DEPTH) -> list[Patch]:
-    """The patch, or the parts it falls into."""
+def parted(patch: Patch, eager: bool = True, depth: int = DEPTH) -> list[Patch]:
+    """The patch, or the parts it falls into. eager: part even what has the size of one fingertip, dry or smeared."""
     whole = solidity(patch)
-    if whole >= CONVEX or depth == 0 or (whole > RAGGED and _one_tip(patch)):
+    likely_one = whole > RAGGED and _one_tip(patch)
+    if whole >= CONVEX or depth == 0 or (likely_one and not eager):
         return [patch]
+    better = MUCH_BETTER if likely_one else BETTER
     for parts in _attempts(patch):
         share = sum(part.area for part in parts)
-        if sum(solidity(part) * part.area for part in parts) / share > whole + BETTER:
-            return [piece for part in parts for piece in parted(part, depth - 1)]
+        if sum(solidity(part) * part.area for part in parts) / share > whole + better:
+            return [piece for part in parts for piece in parted(part, eager, depth - 1)]
     return [patch]
 
 
