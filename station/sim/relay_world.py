@@ -12,10 +12,13 @@ import os
 import ssl
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from offline_queue import cms
 from offline_queue.clock import SystemClock
@@ -165,22 +168,28 @@ def _secret(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def process(*argv: str) -> Iterator[tuple[subprocess.Popen[str], tuple[int, ...]]]:
-    """`python -m …` that prints `ready PORT…`: the process and its ports. Ends with SIGTERM."""
-    child = subprocess.Popen([sys.executable, "-m", *argv], stdout=subprocess.PIPE, text=True)
-    try:
-        assert child.stdout is not None
-        for line in child.stdout:
-            if line.startswith("ready "):
-                yield child, tuple(int(word) for word in line.split()[1:])
-                break
-        else:
-            raise RuntimeError(f"{argv[0]} did not start: {child.wait()}")
-    finally:
-        child.terminate()
-        if child.stdout is not None:
-            child.stdout.read()
-        child.wait(30)
+def process(*argv: str, start_s: float = 60.0) -> Iterator[tuple[subprocess.Popen[bytes], tuple[int, ...]]]:
+    """`python -m …` that prints `ready PORT…`: the process and its ports. Ends with SIGTERM. What it prints goes to a
+    file, because a pipe that nobody reads would stop it."""
+    with (
+        tempfile.TemporaryFile() as out,
+        subprocess.Popen([sys.executable, "-m", *argv], stdout=out) as child,
+    ):
+        try:
+            yield child, _ready(child, out, time.monotonic() + start_s)
+        finally:
+            child.terminate()
+            child.wait(30)
+
+
+def _ready(child: subprocess.Popen[bytes], out: IO[bytes], end: float) -> tuple[int, ...]:
+    while child.poll() is None and time.monotonic() < end:
+        printed = os.pread(out.fileno(), 65536, 0)
+        for line in printed.splitlines(keepends=True):
+            if line.startswith(b"ready ") and line.endswith(b"\n"):
+                return tuple(int(word) for word in line.split()[1:])
+        time.sleep(0.02)
+    raise RuntimeError(f"it did not start: {child.poll()}")
 
 
 def body_of(parcel: Parcel) -> bytes:

@@ -15,13 +15,14 @@ from station.__main__ import VERBS
 from station.settings import Settings, load_settings
 
 UNITS = Path("/usr/lib/systemd/system")
-SERVICES = ("livescan-capture", "livescan-web", "livescan-sync", "livescan-housekeeping")
-LONG_RUNNING = SERVICES[:3]
+SERVICES = ("livescan-capture", "livescan-web", "livescan-sync", "livescan-housekeeping", "livescan-relay")
+LONG_RUNNING = (*SERVICES[:3], "livescan-relay")
 TARGETS = {
     "capture": 10,
     "web": 15,
     "sync": 15,
     "housekeeping": 10,
+    "relay": 20,
 }  # exposure in tenths; the issue asks for 20
 
 needs_systemd = pytest.mark.skipif(
@@ -124,7 +125,7 @@ def test_every_unit_that_ours_name_exists(folder: Path) -> None:
 def test_every_service_starts_a_verb_that_the_command_line_has(folder: Path, name: str) -> None:
     command = Unit(folder / f"{name}.service").get("Service", "ExecStart")
     found = re.fullmatch(
-        r"/opt/livescan/venv/bin/python -m station (\S+) --config /etc/livescan/station\.toml", command
+        r"/opt/livescan/venv/bin/python -m station (\S+) --config /etc/livescan/(?:station|relay)\.toml", command
     )
     assert found
     assert found[1] in VERBS
@@ -139,11 +140,11 @@ def test_every_long_running_service_is_watched_and_always_restarted(folder: Path
     assert unit.get("Unit", "StartLimitIntervalSec") == "0"
 
 
-def test_only_sync_waits_for_a_network(folder: Path) -> None:
+def test_only_sync_and_relay_wait_for_a_network(folder: Path) -> None:
     waiting = [
         name for name in SERVICES if "network-online" in (folder / f"{name}.service").read_text("utf-8")
     ]
-    assert waiting == ["livescan-sync"]
+    assert waiting == ["livescan-sync", "livescan-relay"]
 
 
 def test_only_the_reader_service_sees_devices_and_it_sees_no_network(folder: Path) -> None:
