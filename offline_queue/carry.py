@@ -6,11 +6,12 @@ sent. So it may arrive both ways and counts once: the gateway keeps an id once, 
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +147,23 @@ def import_bundle(queue: Queue, file: BinaryIO, opener: Opener, anchors: bytes) 
     """Take in what is new. anchors: PEM of the authority under which stations sign.
 
     BundleError for the bundle as a whole; what is wrong with one entry is in `failed` and stops no other."""
-    opened, now = Bundle(file), queue.database.clock.utcnow()
+
+    def take(parcel: Parcel, said: Manifest, header: Header) -> bool:
+        return adopt(queue, parcel, said, header)
+
+    return unpack(file, opener, anchors, queue.database.clock.utcnow(), take, (QueueConflict,))
+
+
+def unpack(
+    file: BinaryIO,
+    opener: Opener,
+    anchors: bytes,
+    now: dt.datetime,
+    take: Callable[[Parcel, Manifest, Header], bool],
+    refusals: tuple[type[QueueError], ...],
+) -> Imported:
+    """Give every entry that holds to `take`, which says whether it was new, or refuses that one with `refusals`."""
+    opened = Bundle(file)
     signer = opened.verify(anchors, now)
     new, known, failed = list[str](), list[str](), list[tuple[int, str, str]]()
     for item in opened.items(opener, anchors, now):
@@ -155,9 +172,9 @@ def import_bundle(queue: Queue, file: BinaryIO, opener: Opener, anchors: bytes) 
             failed.append((item.number, error.code if error else "", error.message if error else ""))
             continue
         try:
-            fresh = adopt(queue, item.parcel, item.manifest, opened.header)
-        except QueueConflict as error:
-            failed.append((item.number, error.code, error.message))
+            fresh = take(item.parcel, item.manifest, opened.header)
+        except refusals as refused:
+            failed.append((item.number, refused.code, refused.message))
             continue
         (new if fresh else known).append(item.parcel.submission_id)
     header = opened.header
