@@ -19,8 +19,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from offline_queue.clock import SystemClock
-from offline_queue.errors import QueueError
+from offline_queue.errors import BundleError, QueueError
+from offline_queue.outward import Opener
 from offline_queue.relay import chain, status
+from offline_queue.relay.carried import import_bundle
 from offline_queue.relay.database import Database
 from offline_queue.relay.intake import Intake, register
 from offline_queue.relay.processes import Child, Family, heart
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--restored", action="store_true", help="after a restore: the bureau is asked before anything is sent"
     )
+    one.add_argument("--take-in", type=Path, metavar="FILE.lsb", help="a bundle that a station exported")
     for name in STEPS:
         one.add_argument(
             f"--{name}", nargs=2, metavar=("STATION", "ID"), help=f"{name} one submission of a station"
@@ -56,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reason", default="", help="with --hold, --release, --retry: why, for the audit chain"
     )
     parser.add_argument("--json", action="store_true", help="with --check: print JSON")
+    parser.add_argument("--key", type=Path, help="with --take-in: this site's private sealing key, PEM")
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--name", default="", help=argparse.SUPPRESS)
 
@@ -72,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
             return 0
         if args.check:
             return _check(database, as_json=args.json)
+        if args.take_in:
+            return _take_in(settings, database, args)
         if args.restored:
             print(f"{restored(database)} will be asked for before they are sent")
             return 0
@@ -151,17 +157,33 @@ def _children(settings: Settings, config: Path, gate: socket.socket, window: soc
     ]
 
 
+def _taker(settings: Settings, database: Database, vault: Vault) -> Intake:
+    custody, anchors = settings.custody, settings.listen.station_ca.read_bytes()
+    return Intake(database, vault, load_signer(custody.signer), custody.name, anchors, SystemClock())
+
+
+def _take_in(settings: Settings, database: Database, args: argparse.Namespace) -> int:
+    """0 everything is here now; 1 something in the bundle could not be used."""
+    if args.key is None:
+        raise BundleError("bundle.no_key", "which key opens it?", "give --key the site's private sealing key")
+    register(database, settings.station)
+    taker = _taker(settings, database, Vault.load(settings.custody.vault_key))
+    anchors, now = settings.listen.station_ca.read_bytes(), SystemClock().utcnow()
+    try:
+        with args.take_in.open("rb") as file:
+            done = import_bundle(taker, file, Opener.load(args.key), anchors, now)
+    except OSError as error:
+        raise BundleError(
+            "bundle.cannot_read", f"{args.take_in}: {error.strerror}", "check the medium"
+        ) from error
+    print(json.dumps(dataclasses.asdict(done)))
+    return 1 if done.failed else 0
+
+
 def _intake(settings: Settings, args: argparse.Namespace, stop: threading.Event) -> None:
     with _database(settings) as database:
-        custody, vault = settings.custody, Vault.load(settings.custody.vault_key)
-        intake = Intake(
-            database,
-            vault,
-            load_signer(custody.signer),
-            custody.name,
-            settings.listen.station_ca.read_bytes(),
-            SystemClock(),
-        )
+        vault = Vault.load(settings.custody.vault_key)
+        intake = _taker(settings, database, vault)
         desk = Desk(intake, vault, upload_s=settings.listen.upload_s)
         with socket.socket(fileno=args.fd) as gate:
             serve(desk.application(), gate, stop, heart(), server_context(settings.listen))

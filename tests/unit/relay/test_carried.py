@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import io
+import json
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from offline_queue import bundle, cms
@@ -16,6 +20,7 @@ from offline_queue.outward import Opener, Recipient
 from offline_queue.relay.carried import import_bundle
 from offline_queue.signers import Signer
 from offline_queue.transports import Parcel
+from station.cli import relay as relay_cli
 from station.sim.relay_world import County
 from tests.unit.relay.kit import Desk
 
@@ -42,6 +47,36 @@ def test_by_stick_and_by_network_it_counts_once(desk: Desk, county: County) -> N
     assert not desk.put(one, mine[0]).new, "and then the network is back"
     again = import_bundle(desk.intake, packed(one.signer, *mine), Opener(SITE), anchors, now)
     assert (again.new, again.known) == ((), ("a", "b", "c"))
+
+
+def test_the_relay_takes_a_stick_from_the_command_line(
+    desk: Desk, county: County, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = county.stations[0]
+    stick, key = tmp_path / "stick.lsb", tmp_path / "site.key"
+    stick.write_bytes(packed(one.signer, one.parcel("a", b"payload a")).getvalue())
+    key.touch(mode=0o600)
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    key.write_bytes(SITE.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    words = ["--config", str(county.config(url, "https://localhost:9")), "--take-in", str(stick)]
+
+    def run(*more: str) -> int:
+        parser = argparse.ArgumentParser()
+        relay_cli.add_arguments(parser)
+        return relay_cli.run(parser.parse_args([*words, *more]))
+
+    assert run("--key", str(key)) == 0
+    assert json.loads(capsys.readouterr().out)["new"] == ["a"]
+    assert desk.state("a") == "ready"
+    stick.write_bytes(stick.read_bytes()[:-1])
+    assert run("--key", str(key)) == 1
+    with pytest.raises(BundleError) as error:
+        run()
+    assert error.value.code == "bundle.no_key"
+    stick.unlink()
+    with pytest.raises(BundleError) as error:
+        run("--key", str(key))
+    assert error.value.code == "bundle.cannot_read"
 
 
 def test_what_the_intake_would_refuse_is_refused_by_stick_too(desk: Desk, county: County) -> None:
