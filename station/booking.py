@@ -80,12 +80,13 @@ class Finding:
 @dataclass(frozen=True)
 class Segment:
     """One finger inside a slap. box: x, y, width, height in pixels of the frame; roll_score: how well it
-    matches its roll, None where there is no roll to compare."""
+    matches its roll, None where there is no roll to compare; outline: corners x, y in pixels of the frame."""
 
     fgp: FGP
     box: tuple[int, int, int, int]
     angle_deg: float
     roll_score: float | None = None
+    outline: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)

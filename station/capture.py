@@ -8,9 +8,9 @@ person, the second for the machine.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,24 +20,25 @@ from drivers.reader import Cancelled, CaptureRequest, Frame, Preview, Reader
 from station.booking import Attempt, Finding, Segment
 from station.booking_plan import LABELS, Step, fingers_of
 from station.errors import ImageError
-from station.friction_ridge import FGP, IMP, Impression, MinutiaTemplate, QualityCause, QualityReport
+from station.friction_ridge import (
+    FGP,
+    IMP,
+    SLAP_FINGERS,
+    Impression,
+    MinutiaTemplate,
+    QualityCause,
+    QualityReport,
+)
 from station.imaging.quality import nfiq2
+from station.imaging.slap_types import SlapSegmentation
 
 Gray = NDArray[np.uint8]
 Templates = Mapping[FGP, Sequence[MinutiaTemplate]]
 Result = Literal["accepted", "retake", "wrong_finger"]
 
+_WRONG_HAND = "slap.wrong_hand"
 SLAP_MARGIN = 16
 """Pixels around a finger box that still belong to the finger when it is scored alone."""
-
-
-class SlapBox(Protocol):
-    """A finger box as `station.imaging.segment_slap` gives it."""
-
-    @property
-    def box(self) -> tuple[int, int, int, int]: ...
-    @property
-    def angle_deg(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Instruments:
     extract: Callable[[Gray, int], MinutiaTemplate]
     assess: Callable[[Gray, int], QualityReport]
     assess_preview: Callable[[Gray, int], QualityReport]
-    segment_slap: Callable[[Gray, int, int], Sequence[SlapBox]]
+    segment: Callable[[Gray, int, FGP, Collection[FGP]], SlapSegmentation]
     match: Callable[[MinutiaTemplate, MinutiaTemplate], float]
     wrong_finger: Callable[[MinutiaTemplate, FGP, Templates], Any]
     draw: Callable[[Gray, MinutiaTemplate, QualityReport], NDArray[np.uint8]]
@@ -65,7 +66,7 @@ class Instruments:
             extract=imaging.extract,
             assess=imaging.assess,
             assess_preview=imaging.assess_preview,
-            segment_slap=imaging.segment_slap,
+            segment=imaging.segment,
             match=matching.match,
             wrong_finger=sequence.wrong_finger,
             draw=imaging.draw,
@@ -216,25 +217,35 @@ def _verdict(score: int, threshold: int, plan_cause: QualityCause | None, findin
 def _examine_slap(
     frame: Frame, step: Step, template: MinutiaTemplate, taken: Templates, tools: Instruments
 ) -> tuple[QualityReport, tuple[Segment, ...], QualityCause | None, Finding | None]:
-    """Count the fingers, score each alone (the slap is as good as its worst), compare each with its roll."""
-    boxes = tools.segment_slap(frame.pixels, frame.ppi, len(step.fingers))
-    cause = _count_cause(len(boxes), len(step.fingers))
+    """Tell the fingers apart, score each alone (the slap is as good as its worst), compare each with its roll."""
+    missing = set(SLAP_FINGERS[step.fgp]) - set(step.fingers)
+    found = tools.segment(frame.pixels, frame.ppi, step.fgp, missing)
+    cause = _count_cause(len(found.fingers), len(step.fingers)) or _slap_cause(found)
     if cause is not None:
         return _without(tools.assess(frame.pixels, frame.ppi), "several_fingers"), (), cause, None
-    reports = [_assess_box(frame, box.box, tools) for box in boxes]
+    reports = [_assess_box(frame, finger.box, tools) for finger in found.fingers]
     worst = min(reports, key=lambda report: report.score)
     segments, findings = [], []
-    for fgp, box in zip(left_to_right(step), boxes, strict=True):
-        part = cut(template, box.box)
-        rolls = [tools.match(part, roll) for roll in taken.get(fgp, ())]
-        segments.append(Segment(fgp, box.box, box.angle_deg, max(rolls, default=None)))
-        findings.append(_finding(tools.wrong_finger(part, fgp, taken)))
-    return worst, tuple(segments), None, _slap_finding(step, findings)
+    for finger in found.fingers:
+        part = cut(template, finger.box)
+        rolls = [tools.match(part, roll) for roll in taken.get(finger.fgp, ())]
+        best = max(rolls, default=None)
+        segments.append(Segment(finger.fgp, finger.box, finger.angle_deg, best, finger.polygon))
+        findings.append(_finding(tools.wrong_finger(part, finger.fgp, taken)))
+    return worst, tuple(segments), None, _slap_finding(step, findings) or _hand_finding(found)
 
 
-def left_to_right(step: Step) -> tuple[FGP, ...]:
-    """The fingers of a slap as they stand on the image: a left hand shows its little finger first."""
-    return step.fingers[::-1] if step.fgp == FGP.PLAIN_LEFT_FOUR else step.fingers
+def _slap_cause(found: SlapSegmentation) -> QualityCause | None:
+    """What else asks for the slap again; the wrong hand is a wrong finger and not a bad picture."""
+    stops = (each for each in found.findings if each.stops and each.code != _WRONG_HAND)
+    first = next(stops, None)
+    return None if first is None else QualityCause("slap_count", 1.0, first.advice, first.box)
+
+
+def _hand_finding(found: SlapSegmentation) -> Finding | None:
+    """The other hand, told by the arc of its fingers: where there are no rolls, nothing else tells it."""
+    wrong = next((each for each in found.findings if each.code == _WRONG_HAND), None)
+    return None if wrong is None else Finding(wrong.code, wrong.message, wrong.advice)
 
 
 def _without(report: QualityReport, code: str) -> QualityReport:

@@ -22,6 +22,7 @@ from offline_queue.signers import Signer
 from offline_queue.store import Queue
 from station import policy, set_check
 from station.booking import Attempt, Booking, SubmissionTicket
+from station.booking import Segment as BookedSegment
 from station.booking_store import BookingStore, Taken
 from station.errors import BookingError, RecordError
 from station.friction_ridge import FGP
@@ -153,9 +154,7 @@ def _image(attempt: Attempt, one: Taken) -> TenprintImage:
         simulated=frame.reader.simulated,
         quality=one.report,
         nfiq2=tuple(Nfiq2(FGP(fgp), score) for fgp, score in nfiq2.noted(one.report).items()),
-        segments=tuple(
-            _segment(each.fgp, each.box) for each in attempt.segments if len(attempt.segments) > 1
-        ),
+        segments=tuple(_segment(each) for each in attempt.segments if len(attempt.segments) > 1),
         captured=frame.wall.astimezone().date(),
         fap=frame.reader.fap,
         dmm="CONTROLLED",  # an officer is signed in and takes the prints
@@ -167,9 +166,9 @@ def _marks(reader: ReaderInfo) -> tuple[str, ...]:
     return () if reader.simulated else certification.marks(reader.certification, reader.fap, reader.limits)
 
 
-def _segment(fgp: FGP, box: tuple[int, int, int, int]) -> Segment:
-    x, y, width, height = box
-    return Segment(fgp, left=x, right=x + width - 1, top=y, bottom=y + height - 1)
+def _segment(one: BookedSegment) -> Segment:
+    x, y, width, height = one.box
+    return Segment(one.fgp, x, x + width - 1, y, y + height - 1, one.outline)
 
 
 def _require_valid(txn: Transaction, today: dt.date) -> None:

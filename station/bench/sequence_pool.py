@@ -20,8 +20,9 @@ from station import booking_plan, capture
 from station.booking_plan import Step
 from station.capture import CaptureRules
 from station.errors import EnvironmentFault, ImageError
-from station.friction_ridge import FGP, IMP, MinutiaTemplate
-from station.imaging import assess, extract, segment_slap
+from station.friction_ridge import FGP, IMP, SLAP_FINGERS, MinutiaTemplate
+from station.imaging import assess, extract, segment
+from station.imaging.slap_types import SegmentedFinger
 
 Contact = Literal["roll", "plain"]
 PPI = 500
@@ -144,20 +145,19 @@ def _fingers(step: Step, pixels: Any) -> list[_Found]:
     if step.kind != "slap":
         contact: Contact = "roll" if step.imp is IMP.LIVESCAN_ROLLED else "plain"
         return [(step.fingers[0], contact, Held(template, assess(pixels, PPI).score))]
-    boxes = _boxes(pixels, len(step.fingers))
-    if len(boxes) != len(step.fingers):
+    fingers = _parts(pixels, step)
+    if len(fingers) != len(step.fingers):
         return []
     return [
-        (fgp, "plain", Held(capture.cut(template, box), _quality(pixels, box)))
-        for fgp, box in zip(capture.left_to_right(step), boxes, strict=True)
+        (one.fgp, "plain", Held(capture.cut(template, one.box), _quality(pixels, one.box))) for one in fingers
     ]
 
 
-def _boxes(pixels: Any, count: int) -> list[tuple[int, int, int, int]]:
+def _parts(pixels: Any, step: Step) -> tuple[SegmentedFinger, ...]:
     try:
-        return [finger.box for finger in segment_slap(pixels, PPI, count)]
+        return segment(pixels, PPI, step.fgp, set(SLAP_FINGERS[step.fgp]) - set(step.fingers)).fingers
     except ImageError:
-        return []
+        return ()
 
 
 def _quality(pixels: Any, box: tuple[int, int, int, int]) -> int:

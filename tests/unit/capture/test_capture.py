@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from drivers.errors import CaptureRetry
 from drivers.reader import CaptureKind
 from station import booking_plan
-from station.capture import CaptureRules, cut, digest_of, examine, left_to_right, take
+from station.capture import CaptureRules, cut, digest_of, examine, take
 from station.capture_watch import watch
 from station.errors import ImageError
 from station.friction_ridge import AMP, FGP, IMP, QualityCause, QualityReport
 from station.imaging.quality import nfiq2
+from station.imaging.slap_types import SlapFinding
 from tests.unit.kiosk.fakes import FakeReader, coded, fake_tools, template_of
 
 
@@ -107,14 +108,6 @@ def test_a_slap_names_its_fingers_and_how_they_match_their_rolls():
     assert [one.roll_score for one in outcome.segments] == [90.0, 90.0, 90.0, None]
 
 
-def test_a_left_slap_shows_its_little_finger_first():
-    assert left_to_right(step(FGP.PLAIN_LEFT_FOUR)) == (FGP(10), FGP(9), FGP(8), FGP(7))
-    assert left_to_right(step(FGP.PLAIN_THUMBS, plan="flats-4-4-2")) == (FGP(6), FGP(1))
-    outcome = judged(coded([10, 8, 7]), FGP.PLAIN_LEFT_FOUR, rolls(7, 8, 10), {FGP(9): AMP.AMPUTATED})
-    assert outcome.result == "accepted"
-    assert [int(one.fgp) for one in outcome.segments] == [10, 8, 7]
-
-
 @pytest.mark.parametrize(("seen", "words"), [([2, 3, 4], "Three fingers seen, four"), ([], "No finger seen")])
 def test_a_slap_with_too_few_fingers_is_a_retake_that_says_how_many(seen, words):
     outcome = judged(coded(seen), FGP.PLAIN_RIGHT_FOUR, rolls(2, 3, 4, 5))
@@ -126,13 +119,40 @@ def test_a_slap_with_too_few_fingers_is_a_retake_that_says_how_many(seen, words)
 
 def test_more_fingers_than_words_are_counted_in_digits():
     tools = fake_tools()
-    boxes = tools.segment_slap(coded([2, 3, 4, 5]).pixels, 500, 4)
-    outcome = judged(
-        coded([2]),
-        FGP.PLAIN_RIGHT_FOUR,
-        tools=replace(tools, segment_slap=lambda p, ppi, n: (*boxes, boxes[0])),
-    )
+    seen = tools.segment(coded([2, 3, 4, 5]).pixels, 500, FGP.PLAIN_RIGHT_FOUR, ())
+    five = replace(seen, fingers=(*seen.fingers, seen.fingers[0]))
+    outcome = judged(coded([2]), FGP.PLAIN_RIGHT_FOUR, tools=replace(tools, segment=lambda *_: five))
     assert outcome.causes[0].advice.startswith("5 fingers seen")
+
+
+def found_on(fingers, fgp, *findings):
+    """Tools that see these findings on a slap."""
+    tools = fake_tools()
+    seen = replace(tools.segment(coded(fingers).pixels, 500, fgp, ()), findings=findings)
+    return replace(tools, segment=lambda *_: seen)
+
+
+def test_the_other_hand_is_told_by_its_outline_where_there_are_no_rolls():
+    wrong = SlapFinding("slap.wrong_hand", "this looks like the left hand", "Place the right hand.", True)
+    outcome = judged(coded([2, 3, 4, 5]), FGP.PLAIN_RIGHT_FOUR, tools=found_on([2, 3, 4, 5], FGP(13), wrong))
+    assert outcome.result == "wrong_finger"
+    assert (outcome.finding.code, outcome.finding.with_fgp) == ("slap.wrong_hand", None)
+
+
+def test_a_finger_marked_missing_that_lies_there_asks_for_the_slap_again():
+    more = SlapFinding("slap.unexpected_finger", "marked as missing", "Remove the mark.", True, (1, 2, 3, 4))
+    outcome = judged(coded([2, 3, 4, 5]), FGP.PLAIN_RIGHT_FOUR, tools=found_on([2, 3, 4, 5], FGP(13), more))
+    assert outcome.result == "retake"
+    assert [(c.code, c.advice, c.box) for c in outcome.causes[:1]] == [
+        ("slap_count", "Remove the mark.", (1, 2, 3, 4))
+    ]
+
+
+def test_ridges_beside_the_fingers_do_not_stop_a_slap():
+    beside = SlapFinding("slap.neighbour", "ridges beside", "Wipe the glass.", False)
+    outcome = judged(coded([2, 3, 4, 5]), FGP.PLAIN_RIGHT_FOUR, tools=found_on([2, 3, 4, 5], FGP(13), beside))
+    assert outcome.result == "accepted"
+    assert all(len(one.outline) == 3 for one in outcome.segments)
 
 
 def test_the_other_hand_is_called_by_its_name():

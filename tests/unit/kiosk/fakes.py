@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 import itertools
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,8 @@ from drivers.reader import CaptureKind, CaptureRequest, Frame, ReaderInfo, Reade
 from station.access import Access, FailedTries, Officer, Role, hash_pin
 from station.booking import SubmissionTicket
 from station.capture import CaptureRules, Instruments
-from station.friction_ridge import FGP, MinutiaTemplate, QualityCause, QualityReport
+from station.friction_ridge import FGP, SLAP_FINGERS, MinutiaTemplate, QualityCause, QualityReport
+from station.imaging.slap_types import SegmentedFinger, SlapSegmentation
 from station.kiosk.counter import Counter, Health
 from station.kiosk.desk import Desk, DeskRules
 from station.kiosk.outbox import Outbox
@@ -167,12 +169,6 @@ def template_of(fingers: list[int]) -> MinutiaTemplate:
 
 
 @dataclass(frozen=True)
-class Box:
-    box: tuple[int, int, int, int]
-    angle_deg: float = 0.0
-
-
-@dataclass(frozen=True)
 class FakeSequenceFinding:
     code: str
     message: str
@@ -192,8 +188,26 @@ def _assess(pixels: np.ndarray, ppi: int) -> QualityReport:
     return QualityReport(score, "fake-1", causes)
 
 
-def _segment(pixels: np.ndarray, ppi: int, count: int) -> tuple[Box, ...]:
-    return tuple(Box((4 + 19 * place, 10, 16, 40)) for place in range(len(_codes(pixels))))
+def _segment(pixels: np.ndarray, ppi: int, fgp: FGP, missing: Collection[FGP]) -> SlapSegmentation:
+    """As many fingers as the code says, under the names asked for, from left to right."""
+    expected = [one for one in SLAP_FINGERS[fgp] if one not in missing]
+    order = expected[::-1] if fgp == FGP.PLAIN_LEFT_FOUR else expected
+    names = [*order, *expected[:1] * 9]
+    return SlapSegmentation(
+        fgp,
+        tuple(finger_at(names[k], k) for k in range(len(_codes(pixels)))),
+        len(expected),
+        "unknown",
+        0.0,
+        0.0,
+    )
+
+
+def finger_at(fgp: FGP, place: int) -> SegmentedFinger:
+    """A finger of a coded slap."""
+    left = 4 + 19 * place
+    corners = ((left, 10), (left + 16, 10), (left + 16, 50))
+    return SegmentedFinger(fgp, (left, 10, 16, 40), corners, 0.0, 1.0)
 
 
 def _wrong_finger(candidate, fgp, taken):
@@ -213,7 +227,7 @@ def fake_tools() -> Instruments:
         extract=lambda pixels, ppi: template_of([finger for finger, _ in _codes(pixels)]),
         assess=_assess,
         assess_preview=_assess,
-        segment_slap=_segment,
+        segment=_segment,
         match=lambda a, b: 90.0 if set(a.angle) & set(b.angle) else 3.0,
         wrong_finger=_wrong_finger,
         draw=lambda pixels, template, report: np.dstack([pixels] * 3),
