@@ -125,6 +125,12 @@ def test_more_fingers_than_words_are_counted_in_digits():
     assert outcome.causes[0].advice.startswith("5 fingers seen")
 
 
+def test_a_left_slap_shows_its_little_finger_first():
+    outcome = judged(coded([10, 8, 7]), FGP.PLAIN_LEFT_FOUR, rolls(7, 8, 10), {FGP(9): AMP.AMPUTATED})
+    assert outcome.result == "accepted"
+    assert [int(one.fgp) for one in outcome.segments] == [10, 8, 7]
+
+
 def found_on(fingers, fgp, *findings):
     """Tools that see these findings on a slap."""
     tools = fake_tools()
