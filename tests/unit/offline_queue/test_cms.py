@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from offline_queue import cms
 from offline_queue.errors import CertificateError, CmsError, QueueError
+from offline_queue.keypair import KeySigner, MemoryKey
 from offline_queue.signers import Signer, load_signer
-from offline_queue.signers.file import FileSigner
 from station.sim.pki import Authority, Issued, PkiPaths
 from tests.unit.offline_queue.kit import AT
 
@@ -21,11 +21,11 @@ CONTENT = b'{"schema":1}'
 DAY = dt.timedelta(days=1)
 
 
-def der_signer(issued: Issued, *chain: Authority) -> FileSigner:
+def der_signer(issued: Issued, *chain: Authority) -> KeySigner:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     ders = tuple(authority.issued.certificate.public_bytes(Encoding.DER) for authority in chain)
-    return FileSigner(issued.key, issued.certificate.public_bytes(Encoding.DER), ders)
+    return KeySigner(MemoryKey(issued.key), issued.certificate.public_bytes(Encoding.DER), ders)
 
 
 def refusal(content: bytes, der: bytes, anchors: bytes, at: dt.datetime = AT) -> str:
@@ -202,7 +202,7 @@ def test_a_certificate_swapped_for_one_of_the_same_name_is_refused(pki: PkiPaths
     der = cms.sign_detached(CONTENT, der_signer(first), AT)
     cms.verify_detached(CONTENT, der, root.cert_pem, AT)
     second = root.issue("signer", "signing", AT - DAY, AT + DAY)
-    swapped = FileSigner(second.key, der_signer(first).certificate, ())
+    swapped = KeySigner(MemoryKey(second.key), der_signer(first).certificate, ())
     assert refusal(CONTENT, cms.sign_detached(CONTENT, swapped, AT), root.cert_pem) == "cms.signature"
 
 
