@@ -98,6 +98,8 @@ def build(parts: Parts, clock: Clock, stack: ExitStack) -> tuple[Queue, Sync]:
         "total_deadline_s": str(parts.total_deadline_s),
         **parts.more,
     }
+    if not parts.url.startswith("https:"):  # by mail, refusals are believed by their signature only
+        options.setdefault("receipt_ca", str(parts.receipt_ca))
     transport = load_transport(parts.url, options, clock)
     stack.callback(transport.close)
     verifier = Verifier(_receipt_ca(parts.receipt_ca), clock)
