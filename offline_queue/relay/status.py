@@ -229,13 +229,15 @@ def application(database: Database) -> Starlette:
     """`/`: the page; `/metrics`; `/healthy`: 200 while the database answers."""
 
     def show(_: Request) -> Response:
-        return _answered(lambda: HTMLResponse(page(read(database)), headers={"Content-Security-Policy": CSP}))
+        return _answered(
+            database, lambda: HTMLResponse(page(read(database)), headers={"Content-Security-Policy": CSP})
+        )
 
     def numbers(_: Request) -> Response:
-        return _answered(lambda: PlainTextResponse(metrics(read(database)), media_type=TEXT))
+        return _answered(database, lambda: PlainTextResponse(metrics(read(database)), media_type=TEXT))
 
     def healthy(_: Request) -> Response:
-        return _answered(lambda: PlainTextResponse(f"schema {database.version()}\n"))
+        return _answered(database, lambda: PlainTextResponse(f"schema {database.version()}\n"))
 
     return Starlette(routes=[Route("/", show), Route("/metrics", numbers), Route("/healthy", healthy)])
 
@@ -244,9 +246,12 @@ CSP = "default-src 'none'; style-src 'unsafe-inline'"
 TEXT = "text/plain; version=0.0.4"
 
 
-def _answered(make: Any) -> Response:
+def _answered(database: Database, make: Any) -> Response:
+    """The connection ends with the request: it is of one of many threads, and requests are rare."""
     try:
         response: Response = make()
     except StoreFault as fault:
         response = PlainTextResponse(f"{fault}\n", 503)
+    finally:
+        database.close()
     return response
