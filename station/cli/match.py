@@ -11,7 +11,7 @@ from station import templates
 from station.errors import ImageError, StationError, TemplateError
 from station.friction_ridge import MinutiaTemplate
 from station.imaging import extract, load_gray
-from station.matching import SAME, compare
+from station.matching import SAME, compare, false_match_rate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,13 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(
             json.dumps(
-                {**asdict(found), "threshold": SAME, "candidate": candidate, "minutiae": [len(a), len(b)]}
+                {
+                    **asdict(found),
+                    "threshold": SAME,
+                    "candidate": candidate,
+                    "false_match_rate": false_match_rate(found.score),
+                    "minutiae": [len(a), len(b)],
+                }
             )
         )
         return 0
