@@ -102,7 +102,7 @@ def table(told: dict[str, Any]) -> str:
     lines = [
         f"{told['genuine']} pairs of one finger, {told['impostor']} of two; "
         f"highest of two {told['highest_impostor']:.1f}",
-        f"{'score':5}   {'different fingers reach it':17}   {'90 % interval':20}   {'worst set':23}   missed, one finger",
+        f"{'score':5}   {'different fingers reach it':17}   {'90 % interval':20}   {'worst set':23}   missed",
     ]
     for row in told["rows"]:
         lines.append(
