@@ -8,12 +8,15 @@ doubled or changed, exactly: the set the stations have receipts for is the set t
 from __future__ import annotations
 
 import argparse
+import base64
+import contextlib
 import json
 import multiprocessing
 import os
 import random
 import signal
 import ssl
+import subprocess
 import sys
 import tempfile
 import threading
@@ -130,14 +133,22 @@ class _Killer(threading.Thread):
 
     def run(self) -> None:
         for _ in range(KILLS):
-            if self._done.wait(self._chance.uniform(0.5, 4.0)):
+            if self._done.wait(self._chance.uniform(0.1, 2.0)):
                 return
-            children = Path(f"/proc/{self._parent}/task/{self._parent}/children").read_text().split()
             for part in (b"sender", b"intake"):
-                of_part = [pid for pid in children if part in Path(f"/proc/{pid}/cmdline").read_bytes()]
-                if of_part:
-                    os.kill(int(self._chance.choice(of_part)), signal.SIGKILL)
-                    self.killed += 1
+                with contextlib.suppress(OSError):  # it ended by itself in this moment
+                    of_part = [pid for pid in _children(self._parent) if part in _command(pid)]
+                    if of_part:
+                        os.kill(int(self._chance.choice(of_part)), signal.SIGKILL)
+                        self.killed += 1
+
+
+def _children(parent: int) -> list[str]:
+    return Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+
+
+def _command(pid: str) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _wait(page: int, wanted: int, progress: Progress) -> None:
@@ -165,8 +176,6 @@ def _states(page: int) -> dict[str, int]:
 
 
 def _check(config: Path) -> bool:
-    import subprocess
-
     command = [sys.executable, "-m", "station", "relay", "--config", str(config), "--check"]
     return subprocess.run(command, capture_output=True, check=False).returncode != 0
 
@@ -231,8 +240,6 @@ def _handed_in(context: ssl.SSLContext, port: int, parcel: Parcel) -> bool:
 
 
 def _receipt(body: bytes) -> bytes:
-    import base64
-
     return base64.b64decode(json.loads(body)["receipt"])
 
 
