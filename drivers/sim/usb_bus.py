@@ -125,7 +125,7 @@ class SimBus(IBackend):  # type: ignore[misc]  # pyusb has no types
         del dev_handle, index, timeout  # a simulated device answers at once
         self._check()
         if kind & 0x60 == 0 and request == _GET_DESCRIPTOR and value >> 8 == _STRING:
-            return _fill(data, self._string(value & 0xFF))
+            return _fill(data, string_descriptor(self.function, value & 0xFF) or b"")
         if kind & 0x80:
             return _fill(data, self.function.control_in(request, value, len(data)))
         self.function.control_out(request, value, bytes(data))
@@ -161,9 +161,13 @@ class SimBus(IBackend):  # type: ignore[misc]  # pyusb has no types
         if self.unplugged:
             raise bus_error(errno.ENODEV, "No such device")
 
-    def _string(self, index: int) -> bytes:
-        body = struct.pack("<H", _ENGLISH) if index == 0 else self.function.strings[index].encode("utf-16-le")
-        return bytes((2 + len(body), _STRING)) + body
+
+def string_descriptor(function: UsbFunction, index: int) -> bytes | None:
+    """The descriptor of a string, None where there is none."""
+    if index and index not in function.strings:
+        return None
+    body = struct.pack("<H", _ENGLISH) if index == 0 else function.strings[index].encode("utf-16-le")
+    return bytes((2 + len(body), _STRING)) + body
 
 
 def _named(layout: struct.Struct, names: list[str], raw: bytes, **more: Any) -> SimpleNamespace:
