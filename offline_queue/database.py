@@ -40,6 +40,7 @@ PRAGMAS: dict[str, str | int] = {
     "trusted_schema": 0,
     "cell_size_check": 1,
     "journal_size_limit": 16 * 1024 * 1024,
+    "secure_delete": 1,  # what is erased is overwritten in the file
 }
 
 FAULTS: dict[str, tuple[str, str, str]] = {
@@ -139,7 +140,7 @@ class Database:
         )
         database = cls(path, connection, clock, _create_files(path), boot())
         try:
-            with database._alone(), translated(path):
+            with database.alone(), translated(path):
                 connection.connect()
                 database._check_settings()
                 database._migrate()
@@ -152,7 +153,7 @@ class Database:
         """Give the file back. Closing the last connection checkpoints, so it happens behind the lock too."""
         if self._lock_file < 0:
             return
-        with contextlib.suppress(StoreFault), self._alone(), translated(self.path):
+        with contextlib.suppress(StoreFault), self.alone(), translated(self.path):
             self._connection.close()
         os.close(self._lock_file)
         self._lock_file = -1
@@ -160,7 +161,7 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> Iterator[Tables]:
         """One transaction, begun IMMEDIATE: all of it is on disk when the block ends, or none of it is."""
-        with self._alone(), translated(self.path), self._connection.atomic("IMMEDIATE"):
+        with self.alone(), translated(self.path), self._connection.atomic("IMMEDIATE"):
             yield self.tables
 
     @contextlib.contextmanager
@@ -174,6 +175,11 @@ class Database:
         with self._mutex, translated(self.path):
             return list(self._connection.execute_sql(statement, parameters).fetchall())
 
+    def checkpoint(self) -> None:
+        """Move the WAL into the file and empty it; a reader of another process can keep it from being emptied."""
+        with self.alone():
+            self.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def raw(self) -> sqlite3.Connection:
         """The sqlite3 connection, for tests that trace statements."""
         connection = self._connection.connection()
@@ -181,7 +187,8 @@ class Database:
         return connection
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
+        """No other connection writes or checkpoints meanwhile."""
         with self._mutex:
             deadline = self.clock.monotonic() + BUSY_S
             while not _try_lock(self._lock_file):
@@ -222,14 +229,33 @@ class Database:
         if version == max(steps):
             return
         if version:
-            self.sql(f"VACUUM INTO '{str(self.path).replace(chr(39), chr(39) * 2)}.before-{version + 1}'")
+            self._copy_before(version + 1)
         with self._connection.atomic("IMMEDIATE"):
             for number in range(version + 1, max(steps) + 1):
                 for statement in steps[number]:
                     self._connection.execute_sql(statement)
             self._connection.execute_sql(f"PRAGMA application_id = {APPLICATION_ID}")
             self._connection.execute_sql(f"PRAGMA user_version = {max(steps)}")
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
+
+    def _copy_before(self, version: int) -> None:
+        """The file as it is, on disk under its own name before the first change."""
+        copy, draft = Path(f"{self.path}.before-{version}"), Path(f"{self.path}.before-{version}.new")
+        draft.unlink(missing_ok=True)
+        self.sql("VACUUM INTO ?", (str(draft),))
+        draft.chmod(0o600)
+        sync_file(draft)
+        draft.rename(copy)
+        sync_folder(self.path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """What was written to a closed file is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _create_files(path: Path) -> int:
@@ -256,7 +282,7 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """The name of a new file is durable only once its folder is synced."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

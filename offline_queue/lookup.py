@@ -67,7 +67,7 @@ class Lookup:
         try:
             plain = self._vault.open(sealed or b"", payload_aad(submission_id))
         except VaultError as error:
-            if error.code == "vault.other_key":
+            if error.code in ("vault.other_key", "vault.erased", "vault.for_gateway"):
                 raise
             raise _damaged(submission_id) from error
         if hashlib.sha256(plain).hexdigest() != entry.sha256 or len(plain) != entry.size:

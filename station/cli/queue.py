@@ -14,7 +14,7 @@ from offline_queue.clock import SystemClock
 from offline_queue.errors import StoreFault
 from offline_queue.store import Queue
 from offline_queue.vault import Vault
-from station.cli import queue_carry, queue_look, queue_steps
+from station.cli import queue_carry, queue_look, queue_steps, queue_upkeep
 from station.settings import Settings, load_settings
 
 Action = Callable[[Queue, Settings, argparse.Namespace], int]
@@ -29,13 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         made.add_argument("--json", action="store_true", help="machine-readable")
         return made
 
-    for part in (queue_look, queue_steps, queue_carry):
+    for part in (queue_look, queue_steps, queue_carry, queue_upkeep):
         part.add_actions(action)
 
 
 def run(args: argparse.Namespace) -> int:
     """0 done; 1 something found wrong, or no such entry; 3 the queue cannot be opened."""
     settings = load_settings(args.config)
+    if args.action == "restore":  # there need not be a queue that can be opened
+        return queue_upkeep.restore(settings, args)
     database: Path = settings.queue.database
     if not database.exists():
         raise StoreFault(
@@ -54,5 +56,6 @@ def act(queue: Queue, settings: Settings, args: argparse.Namespace) -> int:
         **queue_look.ACTIONS,
         **queue_steps.ACTIONS,
         **queue_carry.ACTIONS,
+        **queue_upkeep.ACTIONS,
     }
     return int(actions[args.action](queue, settings, args))
