@@ -10,7 +10,7 @@ from starlette.routing import Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from station.kiosk import api, live, pages
+from station.kiosk import api, clock_page, live, pages
 from station.kiosk.counter import Counter, counter_of
 from station.kiosk.guard import Guard
 from station.kiosk.sessions import COOKIE
@@ -34,6 +34,7 @@ def make_app(counter: Counter) -> Starlette:
         routes=[
             *api.routes(),
             *pages.routes(),
+            *clock_page.routes(),
             WebSocketRoute("/live", live_preview),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],

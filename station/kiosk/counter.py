@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from starlette.requests import HTTPConnection, Request
 
@@ -34,6 +34,13 @@ class Health:
     advice: str = ""
 
 
+class TimeKeeper(Protocol):
+    """`clock_page.TimeDesk`; None where nobody asks for the time."""
+
+    def trusted(self) -> bool: ...
+    def confirm(self, officer: str) -> None: ...
+
+
 @dataclass(frozen=True)
 class Counter:
     """What a route works with. health: the checks of the status bar; simulated: what the yellow band says, or ""."""
@@ -45,6 +52,7 @@ class Counter:
     simulated: Callable[[], str]
     station: str = ""
     agency: str = ""
+    time: TimeKeeper | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 

@@ -68,6 +68,7 @@ class Desk:
         clock: Clock,
         live: LiveView | None = None,
         sets: SetCheck | None = None,
+        ready: Callable[[], None] = lambda: None,
     ) -> None:
         self.rules = rules
         self.store = store
@@ -78,7 +79,7 @@ class Desk:
         self.sets = sets or SetCheck(store)
         self.glass = ReaderDesk(reader, rules.capture, tools, self.live, lambda: self.room)
         self.room = CaptureRoom(clock, self.glass.show_phase)
-        self._submit = submit
+        self._submit, self._ready = submit, ready
         self._lock = threading.RLock()
 
     # Bookings -----------------------------------------------------------------------------------------------------
@@ -95,12 +96,14 @@ class Desk:
     ) -> Booking:
         """Open a booking. The same request_id of the same officer gives the same booking, once.
 
-        Raises SubjectInvalid; BookingError `booking.tot_unknown`, `booking.plan_unknown`, `booking.not_a_finger`.
+        Raises SubjectInvalid; QueueError when the queue could not take it; BookingError `booking.tot_unknown`,
+        `booking.plan_unknown`, `booking.not_a_finger`.
         """
         booking_id = _booking_id(officer, request_id)
         with self._lock:
             if request_id is not None and (known := self._known(booking_id)):
                 return known
+            self._ready()
             tidied = booking_subject.tidy(subject)
             now = self.clock.utcnow()
             booking_subject.require_valid(tidied, now.date())

@@ -64,6 +64,9 @@ async def worklist(request: Request) -> Response:
 
 async def new_booking_page(request: Request) -> Response:
     session_of(request)
+    keeper = counter_of(request).time
+    if keeper is not None and not await in_thread(keeper.trusted):
+        return go_to(request, "/clock")
     now = counter_of(request).desk.clock.utcnow()
     return await _subject_page(
         request, {"DOA": now.strftime("%Y-%m-%d"), "request_id": secrets.token_hex(8)}, {}

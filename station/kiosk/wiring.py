@@ -16,6 +16,7 @@ from station import flow, responses
 from station.access import Access
 from station.booking_store import BookingStore
 from station.capture import CaptureRules, Instruments
+from station.kiosk.clock_page import TimeDesk
 from station.kiosk.counter import Counter
 from station.kiosk.desk import Desk, DeskRules
 from station.kiosk.health import ReaderProbe, StatusBar
@@ -51,23 +52,33 @@ def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
     stack.callback(queue.close)
     outbox = Outbox(queue, responses.read, responses.plain)
     bar = _status_bar(settings, outbox, clock)
+    signer = _signer(settings)
+    time = TimeDesk(queue, signer, clock)
     return Counter(
-        desk=_desk(settings, store, queue, clock, stack),
+        desk=_desk(settings, store, queue, clock, stack, signer),
         outbox=outbox,
         sessions=Sessions(settings.web.session_idle_s, clock),
-        health=bar.lines,
+        health=lambda: [*bar.lines(), *time.lines()],
         simulated=bar.band,
         station=settings.station.id,
         agency=settings.station.agency,
+        time=time,
     )
 
 
-def _desk(settings: Settings, store: BookingStore, queue: Queue, clock: Clock, stack: ExitStack) -> Desk:
+def _desk(
+    settings: Settings,
+    store: BookingStore,
+    queue: Queue,
+    clock: Clock,
+    stack: ExitStack,
+    signer: Callable[[], Signer],
+) -> Desk:
     tries = settings.booking.database.with_suffix(".tries.db")
     access = Access.load(settings.access.officers, tries, clock)
     stack.callback(access.close)
     others = officer_gallery(settings.booking.officer_templates)
-    line = flow.Line(settings, store, queue, _signer(settings), clock, others)
+    line = flow.Line(settings, store, queue, signer, clock, others)
     rules = CaptureRules(settings.booking.quality_threshold)
     return Desk(
         rules=DeskRules(settings.gateway.kind, rules, settings.booking.max_attempts),
@@ -78,6 +89,7 @@ def _desk(settings: Settings, store: BookingStore, queue: Queue, clock: Clock, s
         tools=Instruments.shipped(),
         clock=clock,
         sets=SetCheck(store, others),
+        ready=queue.check_room,
     )
 
 
