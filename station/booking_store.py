@@ -298,7 +298,9 @@ def _unpack(data: bytes) -> Taken:
     pixels = np.frombuffer(zlib.decompress(packed.pixels), np.uint8).reshape(packed.shape)
     frame = Frame(pixels=pixels, reader=packed.info, wall=packed.wall, **packed.frame)
     width, height, ppi = packed.template["size"]
-    arrays: dict[str, Any] = {name: np.frombuffer(packed.template[name], kind) for name, kind in _ARRAYS.items()}
+    arrays: dict[str, Any] = {
+        name: np.frombuffer(packed.template[name], kind) for name, kind in _ARRAYS.items()
+    }
     return Taken(
         Impression(frame, FGP(packed.fgp), IMP(packed.imp), packed.officer, packed.attempt),
         MinutiaTemplate(width=width, height=height, ppi=ppi, **arrays),

@@ -21,7 +21,9 @@ NOT_TYPED = frozenset({"LEN", "IDC", "IMA", "AMP"})
 FILLED_BY_STATION = frozenset({"RET", "CRI"})
 """Mandatory fields that the station fills in when they are absent."""
 
-_RULES: dict[str, FieldRule] = {rule.mnemonic: rule for rule in type_2_table("CAR") if rule.mnemonic not in NOT_TYPED}
+_RULES: dict[str, FieldRule] = {
+    rule.mnemonic: rule for rule in type_2_table("CAR") if rule.mnemonic not in NOT_TYPED
+}
 _ALIASES = {"OFFENSE": "ASL", "OFFENCE": "ASL"}
 _UPPER = frozenset({"NAM", "AKA", "POB", "CTZ", "SEX", "RAC", "EYE", "HAI", "HGT", "RET"})
 

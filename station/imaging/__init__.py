@@ -13,4 +13,13 @@ from station.imaging.quality import assess, assess_preview
 from station.imaging.slap import SlapFinger, segment_slap
 from station.imaging.slap_segment import segment
 
-__all__ = ["SlapFinger", "assess", "assess_preview", "draw", "extract", "load_gray", "segment", "segment_slap"]
+__all__ = [
+    "SlapFinger",
+    "assess",
+    "assess_preview",
+    "draw",
+    "extract",
+    "load_gray",
+    "segment",
+    "segment_slap",
+]

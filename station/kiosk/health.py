@@ -92,7 +92,9 @@ class StatusBar:
         self.lines()
         parts = ["reader"] if self._reader_simulated else []
         parts += ["gateway"] if self._gateway == "simulated" else []
-        simulated = f"SIMULATED {' and '.join(parts)}: training only, no real prints, nothing reaches an agency"
+        simulated = (
+            f"SIMULATED {' and '.join(parts)}: training only, no real prints, nothing reaches an agency"
+        )
         marked = "" if self._reader_simulated else ", ".join(self._reader_marks).lower()
         uncertified = f"UNCERTIFIED reader: training only ({marked})"
         return ". ".join([uncertified] * bool(marked) + [simulated] * bool(parts))

@@ -125,7 +125,8 @@ def test_every_unit_that_ours_name_exists(folder: Path) -> None:
 def test_every_service_starts_a_verb_that_the_command_line_has(folder: Path, name: str) -> None:
     command = Unit(folder / f"{name}.service").get("Service", "ExecStart")
     found = re.fullmatch(
-        r"/opt/livescan/venv/bin/python -m station (\S+) --config /etc/livescan/(?:station|relay)\.toml", command
+        r"/opt/livescan/venv/bin/python -m station (\S+) --config /etc/livescan/(?:station|relay)\.toml",
+        command,
     )
     assert found
     assert found[1] in VERBS
