@@ -195,6 +195,7 @@ def adopt(queue: Queue, parcel: Parcel, said: Manifest, header: Header) -> bool:
     with queue.database.write() as tables:
         if _taken(tables, said) is not None:
             return False
+        sealed = vault.renewed(sealed, payload_aad(said.submission_id))
         seq = tables.submission.insert(_columns(queue, said, header)).execute()
         row = {"seq": seq, "sealed": sealed, "sealed_sha256": hashlib.sha256(sealed).hexdigest()}
         tables.payload.insert(row).execute()

@@ -62,6 +62,7 @@ class Keyring(Vault):
     def __init__(self, folder: Path, recipient: Recipient | None = None) -> None:
         self.folder = folder
         self.recipient = recipient
+        self.live = folder.is_dir()
         self._seen = self._look()
         self._read()
 
@@ -106,6 +107,17 @@ def add(folder: Path, key: bytes | None = None) -> bytes:
 def use(folder: Path, name: bytes) -> None:
     """From now on this key seals."""
     _write(folder / CURRENT, name.hex().encode() + b"\n")
+
+
+def mark(folder: Path, name: str, key: bytes) -> None:
+    """Note a key's id in a file of the folder."""
+    _write(folder / name, key.hex().encode() + b"\n")
+
+
+def settled(folder: Path, name: str) -> None:
+    """Remove such a note."""
+    (folder / name).unlink(missing_ok=True)
+    _sync(folder)
 
 
 def destroy(folder: Path, name: bytes) -> None:

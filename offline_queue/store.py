@@ -7,13 +7,14 @@ never lost.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offline_queue import audit, audit_seal, claims, cms, inbox, trust
+from offline_queue import audit, audit_seal, claims, cms, inbox, keyhold, trust
 from offline_queue.audit import AuditReport
 from offline_queue.clock import Clock, boot_id, stamp
 from offline_queue.database import Database
@@ -64,6 +65,7 @@ class Queue(Lookup):
         self.station_id = station_id
         self._limits = limits
         self._free = free
+        self._hold = keyhold.hold(database.path, vault)
 
     @classmethod
     def open(
@@ -86,6 +88,9 @@ class Queue(Lookup):
 
     def close(self) -> None:
         self.database.close()
+        if self._hold is not None:
+            os.close(self._hold)
+            self._hold = None
 
     def __enter__(self) -> Queue:
         return self
@@ -173,6 +178,7 @@ class Queue(Lookup):
             prev_audit=audit.head(tables).hex(),
         ).to_bytes()
         signature = cms.sign_detached(manifest, signer, now)
+        sealed = self._vault.renewed(sealed, payload_aad(submission.submission_id))
         tables.payload.insert(
             {"seq": seq, "sealed": sealed, "sealed_sha256": hashlib.sha256(sealed).hexdigest()}
         ).execute()

@@ -27,6 +27,7 @@ VERBS: dict[str, str] = {
     "convert": "write a template file in another format",
     "record": "show, check or copy an ANSI/NIST-ITL file",
     "queue": "look at the offline queue, stop, start, carry, back up and verify what is in it",
+    "keys": "show the station's keys and certificates; change the key that seals",
     "custody": "write everything that proves one submission, as a bundle",
     "verify": "what a custody bundle proves, from public certificates alone",
     "clock": "show whether the clock is trusted; an officer confirms the time",
