@@ -130,3 +130,9 @@ class AwaitingReceipt(TransportFault):
 
 class BundleError(QueueError):
     """A bundle cannot be written, read or believed. Codes start with `bundle.`"""
+
+
+class EstError(QueueError):
+    """The enrolment server gave no certificate that fits. Codes start with `est.`"""
+
+    exit_code = 3

@@ -112,12 +112,14 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
         raise SignerError("signer.certificate_missing", f"{path}: {error.message}", error.advice) from error
 
 
-def request(key: SigningKey, common_name: str, purpose: str) -> bytes:
-    """DER of a PKCS #10 request (RFC 2986) that asks for a leaf: purpose `signing` or `client`."""
+def request(key: SigningKey, common_name: str, purpose: str, subject: bytes = b"") -> bytes:
+    """DER of a PKCS #10 request (RFC 2986) that asks for a leaf: purpose `signing` or `client`. subject: DER of the
+    whole name instead, as a renewal needs it."""
+    name = asn1_x509.Name.load(subject) if subject else asn1_x509.Name.build({"common_name": common_name})
     info = csr.CertificationRequestInfo(
         {
             "version": "v1",
-            "subject": asn1_x509.Name.build({"common_name": common_name}),
+            "subject": name,
             "subject_pk_info": keys.PublicKeyInfo.load(key.public),
             "attributes": [
                 {

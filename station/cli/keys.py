@@ -1,6 +1,6 @@
-"""`station keys status|rotate`: which keys and certificates the station has, how long they last; a new sealing key.
+"""`station keys status|rotate|enrol|renew`: keys and certificates, how long they last, new ones.
 
-It reaches no network. docs/queue-keys.md is the manual page.
+Only enrol and renew reach a network (keys_enrol.py). docs/queue-keys.md is the manual page.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from offline_queue.signers import load_signer
 from offline_queue.store import Queue
 from offline_queue.vault import Vault, key_id, read_key
 from station.booking_store import _booking_aad, _frame_aad
+from station.cli import keys_enrol
 from station.settings import Settings, load_settings
 
 
@@ -46,11 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             made.add_argument(
                 "--into", type=Path, help="make this folder of keys first, out of the one key file"
             )
+    keys_enrol.add_actions(actions)
 
 
 def run(args: argparse.Namespace) -> int:
     """0 done; 1 rotate: an old key had to be kept; 3 a key cannot be used."""
     settings = load_settings(args.config)
+    if args.action in keys_enrol.LINES:
+        return keys_enrol.run(settings, args)
     path: Path = args.keys or settings.queue.station_key
     return status(settings, path, args) if args.action == "status" else rotate(settings, path, args)
 
