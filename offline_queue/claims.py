@@ -77,6 +77,8 @@ def settle(database: Database, claimed: Claim, outcome: Outcome) -> Entry:
             }
         elif outcome.event is not Event.ABSENT:
             changes["last_error"] = errors_text(outcome)
+        if outcome.event is Event.EXPIRED:
+            changes["held_for"] = "certificate"
         if outcome.refused:
             changes["refusals"] = row["refusals"] + 1
         delay_ms = min(int(outcome.delay_s * 1000), AHEAD_MS)

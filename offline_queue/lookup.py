@@ -97,6 +97,13 @@ class Lookup:
             raise _damaged(submission_id) from error
         return signature
 
+    def counter_signatures(self, submission_id: str) -> list[bytes]:
+        """DER of each detached CMS over the first signature, oldest first."""
+        seq = self.entry(submission_id).seq
+        with self.database.read() as tables:
+            c = tables.counter_signature
+            return [bytes(row["signature"]) for row in c.select().where(c.seq == seq).order_by(c.n)]
+
     def receipt(self, submission_id: str) -> bytes | None:
         """The custody receipt as the gateway signed it; None before custody."""
         return self._bytes("receipt", "receipt", self.entry(submission_id))

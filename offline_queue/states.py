@@ -33,6 +33,7 @@ class Event(StrEnum):
     ABSENT = "absent"  # the gateway says it does not have it
     LEASE_EXPIRED = "lease_expired"
     DAMAGED = "damaged"  # the stored bytes are not those that were accepted
+    EXPIRED = "expired"  # the certificate it was signed under ran out while it waited
     RESPONSE = "response"
     HOLD = "hold"
     RELEASE = "release"
@@ -49,6 +50,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.SENDING, Event.UNSURE): State.UNKNOWN,
     (State.SENDING, Event.LEASE_EXPIRED): State.UNKNOWN,
     (State.SENDING, Event.DAMAGED): State.QUARANTINED,
+    (State.SENDING, Event.EXPIRED): State.HELD,  # for the certificate: counter-signed, then released
     (State.UNKNOWN, Event.CLAIM): State.ASKING,
     (State.UNKNOWN, Event.HOLD): State.HELD,
     (State.UNKNOWN, Event.DAMAGED): State.QUARANTINED,

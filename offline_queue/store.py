@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offline_queue import audit, audit_seal, claims, cms, inbox, keyhold, trust
+from offline_queue import audit, audit_seal, claims, cms, countersign, inbox, keyhold, trust
 from offline_queue.audit import AuditReport
 from offline_queue.clock import Clock, boot_id, stamp
 from offline_queue.database import Database
@@ -290,6 +290,10 @@ class Queue(Lookup):
     def seal_audit_when_due(self, signer: Signer) -> str | None:
         """Sign the head at the first call of a boot and then each hour. Returns the reason, None if not due."""
         return audit_seal.seal_when_due(self.database, signer, self.station_id)
+
+    def counter_sign_held(self, signer: Signer) -> tuple[str, ...]:
+        """Vouch for what is held because its certificate ran out, and let it go on (countersign.py)."""
+        return countersign.held(self, signer)
 
     def verify_audit(self) -> AuditReport:
         """Walk the audit chain and compare it with manifests and receipts."""

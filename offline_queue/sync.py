@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from offline_queue import countersign
 from offline_queue.backoff import Backoff
 from offline_queue.breaker import Breaker
 from offline_queue.clock import Clock
 from offline_queue.errors import (
     AwaitingReceipt,
     Certainty,
+    CertificateError,
     DamagedEntry,
     LeaseLost,
     QueueError,
@@ -25,6 +27,7 @@ from offline_queue.errors import (
     StoreFault,
     TransportFault,
 )
+from offline_queue.lookup import Lookup
 from offline_queue.models import Claim, Outcome
 from offline_queue.receipts import Verifier
 from offline_queue.states import Event
@@ -49,6 +52,7 @@ class StepReport:
     not_sent: int = 0
     absent: int = 0
     damaged: int = 0
+    expired: int = 0
     responses: int = 0
     duplicates: int = 0
     quarantined: int = 0
@@ -139,6 +143,8 @@ class Sync:
             return Outcome(Event.ACCEPTED, receipt=self._verifier.receipt(signed, claim.entry)), None
         except DamagedEntry as error:
             return Outcome(Event.DAMAGED, error.code, error.message), None
+        except CertificateError as error:
+            return Outcome(Event.EXPIRED, error.code, error.message), None
         except ReceiptError as error:
             return Outcome(Event.UNSURE, error.code, error.message, self._wait_s(claim)), error
         except AwaitingReceipt as waiting:
@@ -148,8 +154,12 @@ class Sync:
 
     def _send(self, claim: Claim) -> SignedReceipt:
         name = claim.entry.submission_id
+        stored = isinstance(
+            self._queue, Lookup
+        )  # a relay's queue holds nothing for its stations' certificates
+        counter = countersign.needed(self._queue, name) if stored else b""
         parcel = Parcel(
-            name, self._queue.payload(name), self._queue.manifest(name), self._queue.signature(name)
+            name, self._queue.payload(name), self._queue.manifest(name), self._queue.signature(name), counter
         )
         return self._transport.submit(parcel)
 

@@ -19,12 +19,13 @@ from offline_queue.wire import ResponsePage, SignedReceipt
 
 @dataclass(frozen=True)
 class Parcel:
-    """What is sent for one submission."""
+    """What is sent for one submission. counter_signature: over the signature, when its certificate has run out."""
 
     submission_id: str
     transaction: bytes
     manifest: bytes
     signature: bytes
+    counter_signature: bytes = b""
 
 
 class Transport(Protocol):

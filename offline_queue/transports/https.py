@@ -78,6 +78,9 @@ class HttpsTransport:
             "manifest": ("manifest.json", parcel.manifest, "application/json"),
             "signature": ("manifest.p7s", parcel.signature, "application/pkcs7-signature"),
         }
+        if parcel.counter_signature:
+            counter = ("manifest.counter.p7s", parcel.counter_signature, "application/pkcs7-signature")
+            files["counter_signature"] = counter
         answer = self._exchange(
             "PUT",
             f"/v1/submissions/{quote(parcel.submission_id, safe='')}",

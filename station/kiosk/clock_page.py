@@ -30,6 +30,7 @@ class Queue(Protocol):
     def clock_trust(self) -> Any: ...
     def confirm_clock(self, officer: str) -> None: ...
     def seal_audit_when_due(self, signer: Signer) -> str | None: ...
+    def counter_sign_held(self, signer: Signer) -> tuple[str, ...]: ...
 
 
 class Monotonic(Protocol):
@@ -58,6 +59,7 @@ class TimeDesk:
             self._asked = now
             with contextlib.suppress(QueueError):
                 self._queue.seal_audit_when_due(self._signer())
+                self._queue.counter_sign_held(self._signer())
         if self.trusted():
             return []
         return [Health("clock", False, "✕", "Clock not trusted", "confirm the time before the next booking")]

@@ -153,12 +153,13 @@ async def _upload(request: Request) -> bureau.Upload:
     try:
         async with request.form(max_files=8, max_fields=8, max_part_size=2**20) as form:
             parts = [await _part(form.get(name)) for name in PARTS]
+            counter = await _part(form.get("counter_signature")) or b""
     except HTTPException as failure:
         raise bureau.Refusal("malformed", "the upload is not multipart/form-data", 400) from failure
     if any(part is None for part in parts):
         raise bureau.Refusal("malformed", f"the parts {', '.join(PARTS)} must all be files", 400)
     transaction, manifest, signature = (part or b"" for part in parts)
-    return bureau.Upload(submission_id, transaction, manifest, signature)
+    return bureau.Upload(submission_id, transaction, manifest, signature, counter)
 
 
 async def _part(part: object) -> bytes | None:

@@ -70,6 +70,7 @@ class Upload:
     transaction: bytes
     manifest: bytes
     signature: bytes
+    counter_signature: bytes = b""
 
 
 def accept(upload: Upload, station_ca: bytes, now: dt.datetime) -> tuple[Manifest, str]:
@@ -78,8 +79,11 @@ def accept(upload: Upload, station_ca: bytes, now: dt.datetime) -> tuple[Manifes
     What the transaction says is only read here, not judged: findings are answered later with ERRT.
     """
     try:
-        signer = cms.verify_detached(upload.manifest, upload.signature, station_ca, now)
         manifest = Manifest.from_bytes(upload.manifest)
+        if upload.counter_signature:  # vouches now for a signature that was good when it was made
+            cms.verify_detached(upload.signature, upload.counter_signature, station_ca, now)
+        at = manifest.created_at if upload.counter_signature else now
+        signer = cms.verify_detached(upload.manifest, upload.signature, station_ca, at)
     except QueueError as failure:
         raise Refusal(failure.code, failure.message) from failure
     if manifest.submission_id != upload.submission_id:

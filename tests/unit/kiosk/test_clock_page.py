@@ -29,6 +29,9 @@ class FakeQueue:
         self.confirmed.append(officer)
         self.trust = "confirmed"
 
+    def counter_sign_held(self, signer: object) -> tuple[str, ...]:
+        return ()
+
     def seal_audit_when_due(self, signer: object) -> str | None:
         self.sealed.append(signer)
         return "boot"

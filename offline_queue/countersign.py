@@ -1,0 +1,79 @@
+"""A submission whose certificate ran out while it waited is held, then counter-signed; it is never signed again.
+
+In: an open queue, and the signer with its new certificate. Out: rows of `counter_signature`: a detached CMS over the
+DER of the first signature (docs/verify/FORMAT.md), and the entry released. What was signed in time stays as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from offline_queue import audit, certificates, claims, cms
+from offline_queue.clock import stamp
+from offline_queue.errors import CertificateError
+from offline_queue.lookup import Lookup
+from offline_queue.models import Entry
+from offline_queue.signers import Signer
+from offline_queue.states import Event, State
+from offline_queue.trust import Trust, assess
+
+if TYPE_CHECKING:
+    from offline_queue.store import Queue
+
+HELD_FOR = "certificate"
+
+
+def needed(queue: Lookup, submission_id: str) -> bytes:
+    """The counter-signature to send; b"" when the first signature's certificate is good. CertificateError
+    `certificate.expired` when it ran out and nobody has vouched for it under one that is good now. On a clock that
+    nobody vouches for, nothing is held: the gateway decides."""
+    signature, counters = queue.signature(submission_id), queue.counter_signatures(submission_id)
+    newest = counters[-1] if counters else b""
+    if _over(queue, newest or signature) and _clock(queue) is not Trust.UNKNOWN:
+        raise CertificateError(
+            "certificate.expired",
+            "the certificate it was signed under ran out while it waited",
+            "renew the signing certificate: it is counter-signed and sent by itself",
+        )
+    return newest
+
+
+def held(queue: Queue, signer: Signer) -> tuple[str, ...]:
+    """Counter-sign and release everything held for its certificate. Returns the ids. Nothing happens while the signer's
+    own certificate is not valid, or the clock is not trusted. Killed between the two steps, the next call releases."""
+    now = queue.database.clock.utcnow()
+    own = certificates.from_der(signer.certificate)
+    if not own.not_valid_before_utc <= now <= own.not_valid_after_utc or _clock(queue) is Trust.UNKNOWN:
+        return ()
+    done = []
+    for entry in queue.entries(State.HELD):
+        if entry.held_for == HELD_FOR:
+            counters = queue.counter_signatures(entry.submission_id)
+            if not counters or _over(queue, counters[-1]):
+                _sign(queue, entry, signer)
+            claims.step(queue.database, entry.submission_id, Event.RELEASE, "counter-signed")
+            done.append(entry.submission_id)
+    return tuple(done)
+
+
+def _sign(queue: Queue, entry: Entry, signer: Signer) -> None:
+    now, first = queue.database.clock.utcnow(), queue.signature(entry.submission_id)
+    signature = cms.sign_detached(first, signer, now)
+    with queue.database.write() as tables:
+        c = tables.counter_signature
+        n = c.select().where(c.seq == entry.seq).count() + 1
+        row = {"seq": entry.seq, "n": n, "signature": signature, "signed_at": stamp(now), "reason": HELD_FOR}
+        c.insert(row).execute()
+        detail = {"n": n, "signature_sha256": hashlib.sha256(signature).hexdigest()}
+        audit.append(queue.database, tables, "counter_signed", entry.submission_id, detail)
+
+
+def _over(queue: Lookup, signature: bytes) -> bool:
+    leaf = certificates.from_der(cms.embedded_certificates(signature)[0])
+    return queue.database.clock.utcnow() > leaf.not_valid_after_utc
+
+
+def _clock(queue: Lookup) -> Trust:
+    with queue.database.read() as tables:
+        return assess(queue.database, tables)

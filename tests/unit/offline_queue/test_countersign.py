@@ -1,0 +1,92 @@
+"""Signed in time, expired while offline: held, counter-signed after renewal, and taken by a gateway over real TLS."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from offline_queue.models import Submission
+from offline_queue.receipts import Verifier
+from offline_queue.signers import load_signer
+from offline_queue.store import Queue
+from offline_queue.sync import Sync
+from offline_queue.transports import load_transport
+from offline_queue.vault import Vault
+from station.sim.gateway import running_gateway
+from station.sim.pki import Authority, PkiPaths, make_pki
+from tests.conftest import FrozenClock
+from tests.unit.sim.gateway_kit import HEADER, Client, manifest, transaction
+
+NOW = dt.datetime.now(dt.UTC)
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> PkiPaths:
+    """A station whose signing certificate lasts one hour."""
+    paths = make_pki(tmp_path / "pki", FrozenClock(NOW))
+    station = Authority.new("SIMULATED TEST station authority", NOW)
+    paths.station_ca.write_bytes(station.cert_pem)
+    client = station.issue("TLS", "client", NOW - HOUR, NOW + 20 * HOUR)
+    paths.station_client_cert.write_bytes(client.cert_pem)
+    paths.station_client_key.write_bytes(client.key_pem)
+    for life, suffix in ((HOUR, ""), (20 * HOUR, ".next")):
+        leaf = station.issue("signing", "signing", NOW - HOUR, NOW + life)
+        Path(f"{paths.station_signing_cert}{suffix}").write_bytes(leaf.cert_pem)
+        key = Path(f"{paths.station_signing_key}{suffix}")
+        key.touch(mode=0o600)
+        key.write_bytes(leaf.key_pem)
+    return paths
+
+
+def test_expired_while_offline_it_is_held_counter_signed_and_sent_by_itself(
+    pki: PkiPaths, tmp_path: Path
+) -> None:
+    clock, content = FrozenClock(NOW), transaction("SIM-2026-000001")
+    entry = Submission("s-1", "SIM-2026-000001", "CAR", HEADER.ori, content)
+    with (
+        running_gateway(pki, tmp_path / "gateway", clock=clock) as gateway,
+        Queue.open(
+            tmp_path / "q.db", Vault.load(pki.station_vault_key), clock, station_id="station-1"
+        ) as queue,
+    ):
+        queue.enqueue(entry, load_signer(pki.signing_uri))
+        first = queue.signature("s-1")
+        clock.move(2 * 3600)
+        options = {
+            "ca": str(pki.gateway_ca),
+            "client_cert": str(pki.station_client_cert),
+            "client_key": str(pki.station_client_key),
+        }
+        transport = load_transport(gateway.url, options, clock)
+        sync = Sync(queue, transport, Verifier(pki.gateway_ca.read_bytes(), clock), clock, "sync")
+        assert sync.drain().expired == 1
+        assert (queue.entry("s-1").state, queue.entry("s-1").held_for) == ("held", "certificate")
+        assert gateway.submissions() == ()
+        assert queue.counter_sign_held(load_signer(pki.signing_uri)) == (), (
+            "the old certificate vouches for nothing"
+        )
+        for path in (pki.station_signing_cert, pki.station_signing_key):
+            Path(f"{path}.next").replace(path)
+        assert queue.counter_sign_held(load_signer(pki.signing_uri)) == ("s-1",)
+        assert sync.drain().accepted == 1
+        (kept,) = gateway.submissions()
+        assert kept.signature == first == queue.signature("s-1"), "never signed again"
+        assert kept.sha256 == hashlib.sha256(content).hexdigest()
+        assert queue.verify_audit().ok
+        transport.close()
+
+
+def test_the_gateway_refuses_what_expired_and_nobody_vouched_for(pki: PkiPaths, tmp_path: Path) -> None:
+    clock = FrozenClock(NOW)
+    with running_gateway(pki, tmp_path / "gateway", clock=clock) as gateway:
+        client = Client(gateway.url, pki)
+        content = transaction()
+        said = manifest(content, "s-1", "SIM-2026-000001", created_at=NOW)
+        clock.move(2 * 3600)
+        answer = client.put(content=content, said=said, headers={"Connection": "close"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "certificate.expired")
+        assert gateway.submissions() == ()
