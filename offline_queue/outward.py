@@ -2,7 +2,6 @@
 
 In: plain bytes and a P-256 public key. Out: sealed bytes LSV2 (see sealed.py). An ephemeral key agrees with the
 gateway's (ECDH, NIST SP 800-56A), HKDF-SHA256 (RFC 5869) makes the wrapping key, AES-256-GCM wraps the data key.
-Decided in docs/decisions/0008-sealed-to-the-gateway-travels-as-it-is.md.
 """
 
 from __future__ import annotations
