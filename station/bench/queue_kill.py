@@ -1,0 +1,122 @@
+"""Campaign `kill`: the process is killed before or after one of its changes to files or exchanges with the gateway.
+
+In: how many kills, a seed. Over migrate, seal, sign, enqueue, claim, send, receipt, rotate, backup, purge, vacuum and
+checkpoint. Then a new process finishes the work. Out: counts. The gateway does not sort out doubles; everything saved
+must arrive once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from offline_queue.errors import QueueError, VaultError
+from offline_queue.states import State
+from offline_queue.store import Queue
+from station.bench import queue_shim
+from station.bench.queue_work import FIRST, MORE, OLD, Work, make_base, number, submission
+
+ZERO = ("lost", "doubled", "falsely_sent", "unopenable", "audit_broken", "unclear")
+
+
+def run(
+    runs: int, seed: int, progress: Callable[[str], None] = lambda _: None, mutant: str = ""
+) -> dict[str, Any]:
+    """`runs` kills at changes drawn at random; every change of a whole run once before any comes twice."""
+    if reason := queue_shim.why_not():
+        return {"skipped": reason}
+    chance, done = random.Random(seed), itertools.count(1)
+    with tempfile.TemporaryDirectory() as name:
+        base = Path(name)
+        make_base(base)
+        points = _points(base, runs, chance)
+
+        def share(those: Sequence[tuple[int, tuple[int, int]]]) -> Counter[str]:
+            counts = Counter[str]()
+            with queue_shim.Worker(base) as worker:
+                for n, point in those:
+                    counts.update(_kill(worker, base / f"q-{n}", point, mutant))
+                    progress(f"{next(done)} of {runs}")
+            return counts
+
+        at_once = os.cpu_count() or 1
+        numbered = list(enumerate(points))
+        with ThreadPoolExecutor(at_once) as pool:
+            counts = sum(pool.map(share, (numbered[n::at_once] for n in range(at_once))), Counter[str]())
+    stages = {key.split()[1]: count for key, count in sorted(counts.items()) if key.startswith("in ")}
+    return {
+        "changes_of_a_whole_run": max(at for at, _ in points),
+        "killed": counts["killed"],
+        "killed_in": stages,
+        "must_be_zero": {what: counts[what] for what in ZERO} | {"not_killed": runs - counts["killed"]},
+    }
+
+
+def _kill(worker: queue_shim.Worker, folder: Path, point: tuple[int, int], mutant: str) -> Counter[str]:
+    """One kill, then the work is finished; what came of it, as counts."""
+    told = worker.do(folder, arm=point, mutant=mutant)
+    counts = Counter({"killed": int(told["killed"]), f"in {told['stage']}": int(told["killed"])})
+    counts.update(judge(folder, worker.do(folder, mutant=mutant), complete=True))
+    forget(folder)
+    return counts
+
+
+def _points(base: Path, runs: int, chance: random.Random) -> list[tuple[int, int]]:
+    with queue_shim.Worker(base) as worker:
+        whole = worker.do(base / "q-whole")
+    if whole["killed"] or whole["error"] or whole.get("unclear"):
+        raise RuntimeError(f"the unharmed run failed: {whole}")
+    forget(base / "q-whole")
+    every = [(at, action) for at in range(1, whole["count"] + 1) for action in (-1, -2)]
+    points: list[tuple[int, int]] = []
+    while len(points) < runs:
+        points += chance.sample(every, min(len(every), runs - len(points)))
+    return points
+
+
+def judge(folder: Path, told: dict[str, Any], *, complete: bool) -> Counter[str]:
+    """What is wrong with a queue and its gateway. complete: everything must be sent, else only what was saved be there.
+    told: how the process that worked last ended."""
+    work = Work(folder)
+    wrong = Counter({"unclear": int("unclear" in told or bool(told.get("error")))})
+    try:
+        with work.open() as queue:
+            entries = {entry.submission_id: entry for entry in queue.entries()}
+            wrong["audit_broken"] = int(not queue.verify_audit().ok)
+            for words in work.marks():
+                wrong["lost"] += words[0] == "saved" and not _is_kept(queue, words[1], words[2])
+            arrived = work.gateway.effects()
+            sent = {n for n, e in entries.items() if e.state in (State.CUSTODY, State.ANSWERED)}
+    except (QueueError, ValueError):
+        return wrong + Counter(unopenable=1)
+    wrong["doubled"] = len(arrived) - len(set(arrived))
+    wrong["falsely_sent"] = len(sent - set(arrived)) + work.gateway.wrong()
+    if complete:
+        wrong["lost"] += len({f"s-{n}" for n in (*OLD, *FIRST, *MORE)} - set(arrived))
+    return wrong
+
+
+def _is_kept(queue: Queue, submission_id: str, digest: str) -> bool:
+    try:
+        entry = queue.entry(submission_id)
+        queue.signature(submission_id)
+        payload = queue.payload(submission_id)
+    except VaultError as error:
+        return error.code == "vault.erased" and entry.receipt_at is not None
+    except QueueError:
+        return False
+    return entry.sha256 == digest and payload == submission(number(submission_id)).payload
+
+
+def forget(folder: Path) -> None:
+    """Make room for the next run."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder.with_name("g" + folder.name[1:]), ignore_errors=True)

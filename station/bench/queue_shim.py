@@ -1,0 +1,73 @@
+"""Builds the recorder of queue_shim.c and runs the worker process of a campaign with it preloaded.
+
+In: a folder. Out: `Worker`, which does jobs (queue_work.py) one by one. Where there is no C compiler, `why_not`
+says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from station.bench import queue_work
+
+SOURCE = Path(__file__).with_name("queue_shim.c")
+REPO = Path(__file__).resolve().parents[2]
+
+
+def why_not() -> str:
+    """Why the recorder cannot run here; empty when it can."""
+    if sys.platform != "linux":
+        return "the recorder is for Linux"
+    return "" if shutil.which("cc") else "there is no C compiler (cc) to build the recorder of writes"
+
+
+def compiled(folder: Path) -> Path:
+    """The shared library, built in `folder`."""
+    library = folder / "qshim.so"
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], check=True)
+    return library
+
+
+class Worker:
+    """One worker process. log: record every change there; no_dirsync: a build that forgets to sync folders."""
+
+    def __init__(self, base: Path, log: Path | None = None, no_dirsync: bool = False) -> None:
+        library = base / "qshim.so"
+        library = library if library.exists() else compiled(base)
+        more = {"LD_PRELOAD": str(library), "QSHIM_ROOT": str(base / "q-")}
+        if log is not None:
+            more["QSHIM_LOG"] = str(log)
+        if no_dirsync:
+            more["QSHIM_NO_DIRSYNC"] = "1"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", queue_work.__name__],
+            cwd=REPO,
+            env=os.environ | more,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def do(self, folder: Path, **job: Any) -> dict[str, Any]:
+        """One job and what came of it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(job | {"folder": str(folder)}) + "\n")
+        self._process.stdin.flush()
+        told: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return told
+
+    def close(self) -> None:
+        self._process.communicate()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
