@@ -11,6 +11,7 @@ write or checkpoint at the same instant: SQLite 3.7.0 to 3.51.2 can corrupt a WA
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import sqlite3
@@ -99,6 +100,15 @@ def translated(path: Path) -> Iterator[None]:
                 if name == known or name.startswith(known + "_"):
                     raise StoreFault(code, f"{path}: {message} ({name})", advice) from error
         raise StoreFault("queue.database", f"{path}: {error}", "run: station queue verify") from error
+    except OSError as error:
+        raise of_system(path, error) from error
+
+
+def of_system(path: Path, error: OSError) -> StoreFault:
+    """What the operating system refused, as the same codes."""
+    known = {errno.ENOSPC: "SQLITE_FULL", errno.EROFS: "SQLITE_READONLY", errno.EIO: "SQLITE_IOERR"}
+    code, message, advice = FAULTS[known.get(error.errno or 0, "SQLITE_CANTOPEN")]
+    return StoreFault(code, f"{path}: {message} ({error.strerror})", advice)
 
 
 def _error_names(error: BaseException | None) -> Iterator[str]:
@@ -268,10 +278,7 @@ def _create_files(path: Path) -> int:
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, SHARED))
         return os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, SHARED)
     except OSError as error:
-        code = {28: "queue.disk_full", 30: "queue.read_only"}.get(error.errno or 0, "queue.cannot_open")
-        raise StoreFault(
-            code, f"{path}: {error.strerror}", "check its folder, owner, mode and disk"
-        ) from error
+        raise of_system(path, error) from error
 
 
 def _try_lock(descriptor: int) -> bool:

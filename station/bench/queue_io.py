@@ -7,15 +7,19 @@ code, or go on; a new process must start and finish the work; nothing saved may 
 from __future__ import annotations
 
 import errno
+import itertools
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from station.bench import queue_shim
 from station.bench.queue_kill import ZERO, forget, judge
 from station.bench.queue_work import make_base
+
+ERRORS = (errno.EIO, errno.ENOSPC)
+MUST_BE_ZERO = (*ZERO, "error_without_code")
 
 
 def run(
@@ -26,23 +30,31 @@ def run(
     """`runs` places with EIO and as many with ENOSPC."""
     if reason := queue_shim.why_not():
         return {"skipped": reason}
-    counts, codes = Counter[str](), Counter[str]()
-    with tempfile.TemporaryDirectory() as name:
-        base = Path(name)
-        make_base(base)
-        with queue_shim.Worker(base) as worker:
-            for error in (errno.EIO, errno.ENOSPC):
-                for at in range(1, runs + 1):
-                    folder = base / f"q-{at}"
-                    told = worker.do(folder, arm=(at, int(error)))
-                    counts["error_without_code"] += "unclear" in told
-                    codes[told.get("error") or told.get("unclear") or "went on"] += 1
-                    counts += judge(folder, worker.do(folder), complete=True)
-                    forget(folder)
-                    progress(f"{errno.errorcode[error]} at {at} of {runs}")
+    counts = tried(range(1, runs + 1), progress)
     return {
         "places": runs,
         "errors": 2 * runs,
-        "ended_with": dict(codes.most_common()),
-        "must_be_zero": {what: counts[what] for what in (*ZERO, "error_without_code")},
+        "ended_with": {key[5:]: count for key, count in counts.most_common() if key.startswith("with ")},
+        "must_be_zero": {what: counts[what] for what in MUST_BE_ZERO},
     }
+
+
+def tried(places: Iterable[int], progress: Callable[[str], None] = lambda _: None) -> Counter[str]:
+    """Both errors at each of these writes and syncs, counted from the start of a run."""
+    tries, done = list(itertools.product(ERRORS, places)), itertools.count(1)
+    with tempfile.TemporaryDirectory() as name:
+        base = Path(name)
+        make_base(base)
+
+        def one(worker: queue_shim.Worker, item: tuple[int, int]) -> Counter[str]:
+            error, at = item
+            folder = base / f"q-{error}-{at}"
+            told = worker.do(folder, arm=(at, error))
+            ending = told.get("error") or told.get("unclear", "").split(":")[0] or "no error: went on"
+            counts = Counter({"error_without_code": int("unclear" in told), f"with {ending}": 1})
+            counts.update(judge(folder, worker.do(folder), complete=True))
+            forget(folder)
+            progress(f"{next(done)} of {len(tries)}")
+            return counts
+
+        return queue_shim.spread(base, tries, one)

@@ -8,13 +8,11 @@ must arrive once.
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +37,12 @@ def run(
         make_base(base)
         points = _points(base, runs, chance)
 
-        def share(those: Sequence[tuple[int, tuple[int, int]]]) -> Counter[str]:
-            counts = Counter[str]()
-            with queue_shim.Worker(base) as worker:
-                for n, point in those:
-                    counts.update(_kill(worker, base / f"q-{n}", point, mutant))
-                    progress(f"{next(done)} of {runs}")
+        def one(worker: queue_shim.Worker, item: tuple[int, tuple[int, int]]) -> Counter[str]:
+            counts = _kill(worker, base / f"q-{item[0]}", item[1], mutant)
+            progress(f"{next(done)} of {runs}")
             return counts
 
-        at_once = os.cpu_count() or 1
-        numbered = list(enumerate(points))
-        with ThreadPoolExecutor(at_once) as pool:
-            counts = sum(pool.map(share, (numbered[n::at_once] for n in range(at_once))), Counter[str]())
+        counts = queue_shim.spread(base, list(enumerate(points)), one)
     stages = {key.split()[1]: count for key, count in sorted(counts.items()) if key.startswith("in ")}
     return {
         "changes_of_a_whole_run": max(at for at, _ in points),

@@ -11,11 +11,16 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from station.bench import queue_work
 
+LIBRARY = "qshim.so"
+Item = TypeVar("Item")
 SOURCE = Path(__file__).with_name("queue_shim.c")
 REPO = Path(__file__).resolve().parents[2]
 
@@ -29,7 +34,7 @@ def why_not() -> str:
 
 def compiled(folder: Path) -> Path:
     """The shared library, built in `folder`."""
-    library = folder / "qshim.so"
+    library = folder / LIBRARY
     subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], check=True)
     return library
 
@@ -38,7 +43,7 @@ class Worker:
     """One worker process. log: record every change there; no_dirsync: a build that forgets to sync folders."""
 
     def __init__(self, base: Path, log: Path | None = None, no_dirsync: bool = False) -> None:
-        library = base / "qshim.so"
+        library = base / LIBRARY
         library = library if library.exists() else compiled(base)
         more = {"LD_PRELOAD": str(library), "QSHIM_ROOT": str(base / "q-")}
         if log is not None:
@@ -71,3 +76,20 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def spread(base: Path, items: Sequence[Item], one: Callable[[Worker, Item], Counter[str]]) -> Counter[str]:
+    """`one` for every item, a worker process on each core; the sum of what they counted."""
+
+    def share(those: Sequence[Item]) -> Counter[str]:
+        counts = Counter[str]()
+        with Worker(base) as worker:
+            for item in those:
+                counts.update(one(worker, item))
+        return counts
+
+    if not (base / LIBRARY).exists():
+        compiled(base)
+    at_once = os.cpu_count() or 1
+    with ThreadPoolExecutor(at_once) as pool:
+        return sum(pool.map(share, (items[n::at_once] for n in range(at_once))), Counter[str]())
