@@ -227,7 +227,7 @@ class Work:
 
     def _audit(self, queue: Queue) -> None:
         if not queue.verify_audit().ok:
-            raise QueueError("bench.audit_broken", "the audit chain does not hold")
+            raise QueueError("queue.audit_broken", "the audit chain does not hold")
 
 
 class EarlyWord(Work):

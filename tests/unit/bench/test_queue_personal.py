@@ -29,6 +29,7 @@ def test_nothing_of_a_small_campaign_is_found() -> None:
 def test_a_queue_that_does_not_seal_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Vault, "seal", lambda self, plain, aad: plain)
     monkeypatch.setattr(Vault, "open", lambda self, sealed, aad: sealed)
+    monkeypatch.setattr(Vault, "is_current", lambda self, sealed: True)
     monkeypatch.setattr(queue_personal, "_erase", lambda queue, names: 0)
     assert queue_personal.run(40, seed=3)["must_be_zero"]["tokens_found"] > 0
 
