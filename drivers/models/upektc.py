@@ -28,6 +28,7 @@ _STALE_FRAMES = 64  # an interrupted session leaves at most the parts of one ima
 _LOOK_S = 0.5  # one read while a finger is awaited: a read that is withdrawn may lose what was just coming
 _FAREWELL_S = 0.5
 _EMPTY_READS, _AFTER_EMPTY_S = 3, 0.5
+_SILENCE_S = 1.0  # in an image, after which it is taken anew; the whole of one took 0.2 s in the recording
 _HEALS = ("link.timeout", "link.io")
 
 
@@ -35,6 +36,10 @@ def make(profile: Profile, address: str, options: Mapping[str, str], clock: Cloc
     """The reader at a usb address. No options."""
     del options
     return UpektcReader(profile, usb_link(address, profile.match.interface_class), clock)
+
+
+class _NothingBehindIt(wire.WireError):
+    """A transfer came without a byte, and no other after it."""
 
 
 class UpektcReader(BaseReader):
@@ -51,6 +56,7 @@ class UpektcReader(BaseReader):
         self._sequence_out = 0
         self._first_part: Message | None = None
         self._bad_images = 0
+        self._heard_at = 0.0  # when the last frame came
 
     # callbacks of BaseReader
 
@@ -72,6 +78,10 @@ class UpektcReader(BaseReader):
         try:
             frame = self._heard(max(wait_s, _LOOK_S) if wait_s else 0.0)
             return frame is not None and self._is_finger(frame)
+        except _NothingBehindIt:  # it may have been the word of a finger, and no image was hurt
+            self._awake = False
+            self._await_finger()
+            return False
         except wire.WireError as error:
             self._begin_again(str(error))
             return False
@@ -184,12 +194,13 @@ class UpektcReader(BaseReader):
         """The pixels of one image. Raises WireError, CaptureRetry, LinkError link.timeout and others."""
         deadline = self.clock.monotonic() + self.profile.timeouts.image_ms / 1000
         frame, image = self._first_part, bytearray()
+        self._heard_at = self.clock.monotonic()
         while True:
             check()
             if frame is None:
-                frame = self._heard(max(0.0, deadline - self.clock.monotonic()))
+                frame = self._heard(_SILENCE_S)
             if frame is None:
-                if self.clock.monotonic() >= deadline:
+                if self.clock.monotonic() >= min(deadline, self._heard_at + _SILENCE_S):
                     raise wire.WireError("the image did not come to its end")
             elif frame.kind in (wire.FIRST_PART, wire.NEXT_PART, wire.LAST_PART):
                 if (frame.kind == wire.FIRST_PART) == bool(image):
@@ -232,14 +243,19 @@ class UpektcReader(BaseReader):
 
     def _message(self, wait_s: float) -> Message:
         """One frame. Raises WireError, LinkError."""
-        raw = b""
-        for _ in range(_EMPTY_READS):
+        raw = self.link.bulk_in(_IN, wire.FIRST_READ, wait_s)
+        for _ in range(_EMPTY_READS - 1):
             if raw:
                 break
-            raw = self.link.bulk_in(_IN, wire.FIRST_READ, wait_s)
-            wait_s = min(wait_s, _AFTER_EMPTY_S)  # an empty transfer means: ask again
+            try:  # an empty transfer means: ask again
+                raw = self.link.bulk_in(_IN, wire.FIRST_READ, min(wait_s, _AFTER_EMPTY_S))
+            except LinkError as error:
+                if error.code == "link.timeout":
+                    raise _NothingBehindIt("an empty transfer, and nothing after it") from error
+                raise
         if wire.whole_bytes(raw) > wire.FIRST_READ:
             raw += self.link.bulk_in(_IN, wire.REST_READ, self._command_s)
+        self._heard_at = self.clock.monotonic()
         return wire.unpack(raw)
 
     def _send_next(self, payload: bytes) -> None:

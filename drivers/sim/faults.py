@@ -34,12 +34,15 @@ class Kind(enum.StrEnum):
     TRUNCATE = "truncate"
     STALL = "stall"
     UNPLUG = "unplug"
+    SKIP = "skip"
+    REPEAT = "repeat"
 
 
 @dataclass
 class Progress:
     """What has become of a fault. fired_at: by the clock of the link; ended: set by whoever ends a stall, or plugs
-    the cable in again; heard, said: bytes that passed so far, from the device and to it; fired_heard: heard by then."""
+    the cable in again; heard, said: bytes that passed so far, from the device and to it; fired_heard: heard by then;
+    transfers: on USB, at which byte each transfer began."""
 
     fired: bool = False
     fired_at: float = 0.0
@@ -47,6 +50,7 @@ class Progress:
     heard: int = 0
     said: int = 0
     fired_heard: int = 0
+    transfers: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -192,11 +196,18 @@ class FaultyLink:
         self._held += [(self._clock.monotonic() + seconds, piece) for piece in pieces if piece]
 
 
+CONTROL = 0
+CONTROL_S = 1.0  # what a control transfer may take; the simulated bus is not told
+
+
 class FaultyUsb:
-    """A UsbFunction with one fault in its bulk stream (or, by `endpoint`, in its interrupts).
+    """A UsbFunction with one fault in one endpoint: bulk IN or OUT, interrupts, or control transfers (endpoint 0).
 
     short and truncate: the device ends the transfer early; delay: a transfer whose deadline is nearer than the delay
-    times out, and its data comes with the next one; unplug: ENODEV until the fault has ended.
+    times out, and its data comes with the next one (a request to the device is then not carried out); unplug: ENODEV
+    until the fault has ended. skip and repeat are the device's own doing, which no bus mends: it forgets a whole
+    transfer (one to it is acknowledged and not carried out, a control request goes unanswered), or says it twice (one
+    to it is carried out twice).
     """
 
     def __init__(self, function: UsbFunction, fault: Fault, endpoint: int = 0x82) -> None:
@@ -223,17 +234,22 @@ class FaultyUsb:
 
     def control_in(self, request: int, value: int, length: int) -> bytes:
         self._refuse_if_gone()
-        return self.function.control_in(request, value, length)
+        data = self.function.control_in(request, value, length)
+        at = self._due(CONTROL, len(data))
+        return data if at is None else self._hurt(data, at, CONTROL_S)
 
     def control_out(self, request: int, value: int, data: bytes) -> None:
         self._refuse_if_gone()
-        self.function.control_out(request, value, data)
+        for _ in range(self._times(CONTROL, len(data), CONTROL_S)):
+            self.function.control_out(request, value, data)
 
     def write(self, endpoint: int, data: bytes, timeout_s: float) -> Any:
         """For devices with an endpoint OUT; what a bulk OUT loses, the bus repeats."""
         self._refuse_if_gone()
         function: Any = self.function
-        return function.write(endpoint, data, timeout_s)
+        for _ in range(self._times(endpoint, len(data), timeout_s)):
+            function.write(endpoint, data, timeout_s)
+        return len(data)
 
     def read(self, endpoint: int, size: int, timeout_s: float) -> bytes:
         self._refuse_if_gone()
@@ -241,12 +257,34 @@ class FaultyUsb:
             data, self._late = self._late, b""
             return data
         data = self.function.read(endpoint, size, timeout_s)
-        if endpoint != self._endpoint or (self.fired and not self.fault.lasting) or self.fault.progress.ended:
-            return data
+        at = self._due(endpoint, len(data))
+        if at is not None and self.fault.kind is Kind.SKIP:
+            self.fault.progress.fired = True
+            return self.read(endpoint, size, timeout_s)
+        return data if at is None else self._hurt(data, at, timeout_s)
+
+    def _due(self, endpoint: int, size: int) -> int | None:
+        """Where in this transfer the fault lies; None when it does not."""
+        done = self.fault.progress.ended or (self.fired and not self.fault.lasting)
+        if endpoint != self._endpoint or done:
+            return None
         progress = self.fault.progress
-        start, progress.heard = progress.heard, progress.heard + len(data)
+        start, progress.heard = progress.heard, progress.heard + size
+        if size:
+            progress.transfers.append(start)
         at = max(0, self.fault.at - start)
-        return data if at >= len(data) else self._hurt(data, at, timeout_s)
+        return None if at >= size else at
+
+    def _times(self, endpoint: int, size: int, timeout_s: float) -> int:
+        """How often the device does what it is told: it takes all of it or nothing, and what the cable spoils the bus
+        repeats."""
+        if self._due(endpoint, size) is None:
+            return 1
+        kind = self.fault.kind
+        if kind in (Kind.STALL, Kind.UNPLUG) or (kind is Kind.DELAY and self.fault.seconds >= timeout_s):
+            self._hurt(b"", 0, timeout_s)
+        self.fault.progress.fired = True
+        return {Kind.SKIP: 0, Kind.REPEAT: 2}.get(kind, 1)
 
     def _hurt(self, data: bytes, at: int, timeout_s: float) -> bytes:
         """The transfer as the host's driver sees it, after the bus has repeated what it can."""
@@ -261,6 +299,11 @@ class FaultyUsb:
                 return data
             case Kind.DELAY:
                 self._late = data
+                raise bus_error(errno.ETIMEDOUT, "Operation timed out")
+            case Kind.REPEAT:
+                self._late = data
+                return data
+            case Kind.SKIP:
                 raise bus_error(errno.ETIMEDOUT, "Operation timed out")
             case Kind.STALL:
                 raise bus_error(errno.EPIPE, "Pipe error")

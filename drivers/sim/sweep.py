@@ -13,9 +13,8 @@ import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
-import msgspec
 import numpy as np
 
 from drivers import registry
@@ -26,13 +25,12 @@ from drivers.sim.faults import Fault, Kind
 from drivers.sim.finger_types import Platen, Touch
 from drivers.sim.person import Person, Placed
 from drivers.sim.rig import Rig, Witness, stripes
+from drivers.sim.small import shrunk
 from firmware_profiles.profile import Profile, load
 
 REQUEST = CaptureRequest(CaptureKind.PLAIN, finger_s=20.0, lift_s=20.0)
 DEADLINE_S = 120.0  # simulated; beyond it a conversation counts as hung
 RECOVERY_S = 3.0
-SMALL = (32, 24)  # pixels: a picture in a few packets, so that every byte of a conversation can be tried
-SMALL_PACKET = 256
 
 # What is tried at every byte: name, and how the fault at byte `at` looks.
 TROUBLES: Mapping[str, Callable[[int], Fault]] = {
@@ -48,7 +46,14 @@ TROUBLES: Mapping[str, Callable[[int], Fault]] = {
     "command flip": lambda at: Fault(Kind.FLIP, at, sent=True),
     "command double": lambda at: Fault(Kind.DOUBLE, at, sent=True),
     "command lose": lambda at: Fault(Kind.LOSE, at, sent=True),
+    "transfer lost": lambda at: Fault(Kind.SKIP, at),
+    "transfer doubled": lambda at: Fault(Kind.REPEAT, at),
 }
+WHOLE = frozenset({"transfer lost", "transfer doubled"})  # by the device itself, and on USB only
+# On USB all bytes of a transfer are alike to these: the bus repeats what is hurt, and a transfer comes late, or not at
+# all, as a whole: one place stands for all. The other two end a transfer early there, and are one thing.
+ALIKE = frozenset(TROUBLES) - {"short reads", "cut off"}
+SAME_AS_SHORT = "cut off"
 _HARNESS_ENDS = frozenset({Kind.STALL, Kind.UNPLUG})
 
 
@@ -81,11 +86,12 @@ class Run:
 
 @dataclass
 class Tally:
-    """All runs of one trouble with one subject."""
+    """All runs of one trouble with one subject. bytes: that it can hit; alike: one run stands for a whole transfer."""
 
     subject: str
     trouble: str
     bytes: int
+    alike: bool = False
     outcomes: Counter[str] = field(default_factory=Counter)
     runs: int = 0
     wrong: int = 0
@@ -110,9 +116,7 @@ class Tally:
 class Mover(Witness):
     """A painter whose pictures differ from touch to touch, so that an old one is noticed."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._base: dict[tuple[Any, ...], Placed] = {}
+    _base: ClassVar[dict[tuple[Any, ...], Placed]] = {}
 
     def __call__(
         self, seed: int, positions: Sequence[int], kind: str, platen: Platen, touch: Touch
@@ -137,6 +141,9 @@ _VARIANTS: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "zfm": {"r503": ("r503", {})},
     "sfm": {"old firmware": ("sfm-slim", {"blocks": False})},
     "gt521": {"gt511c1r": ("gt511c1r", {})},
+    "nb1010": {"commands": ("nb1010", {"endpoint": 0x02})},
+    "upektc": {"commands": ("upek-area", {"endpoint": 0x02}), "control": ("upek-area", {"endpoint": 0x00})},
+    "uru4500": {"interrupts": ("uru4500", {"endpoint": 0x81}), "control": ("uru4500", {"endpoint": 0x00})},
 }
 
 
@@ -165,29 +172,6 @@ def _person() -> Person:
     return Person(1, painter=Mover())
 
 
-def shrunk(profile: Profile) -> Profile:
-    """The same model with a platen of 32 x 24 pixels and blocks of at most 256 bytes."""
-    width, height = SMALL
-    sizes = (
-        tuple(
-            msgspec.structs.replace(
-                size,
-                width=width,
-                height=height,
-                bytes=size.bytes * width * height // (size.width * size.height),
-            )
-            for size in profile.image.sizes[:1]
-        )
-        or profile.image.sizes
-    )
-    if len(profile.kinds) > 1:  # the reader tells sizes by kind
-        sizes = tuple(msgspec.structs.replace(sizes[0], kind=kind) for kind in profile.kinds)
-    link = msgspec.structs.replace(profile.link, packet_bytes=min(profile.link.packet_bytes, SMALL_PACKET))
-    return msgspec.structs.replace(
-        profile, image=msgspec.structs.replace(profile.image, sizes=sizes), link=link
-    )
-
-
 @dataclass(frozen=True)
 class Clean:
     """A conversation without trouble: bytes each way, how long it takes, and the speed of the line."""
@@ -196,6 +180,7 @@ class Clean:
     said: int
     seconds: float
     bytes_per_s: float
+    transfers: tuple[int, ...] = ()  # on USB
 
     @property
     def waits_s(self) -> float:
@@ -215,7 +200,8 @@ def clean(subject: Subject) -> Clean:
     if not _lay_there(rig, frame, 0):
         raise AssertionError(f"{subject.name}: a wrong picture without any trouble")
     baud = getattr(rig.reader, "baud", 0)  # USB and the tenprint peer have no line that paces them
-    return Clean(fault.progress.heard, fault.progress.said, seconds, baud / 10 if baud else float("inf"))
+    speed, transfers = baud / 10 if baud else float("inf"), tuple(fault.progress.transfers)
+    return Clean(fault.progress.heard, fault.progress.said, seconds, speed, transfers)
 
 
 def sweep(
@@ -228,7 +214,19 @@ def sweep(
         make = TROUBLES[name]
         sent = make(0).sent
         tally = Tally(subject.name, name, usual.said if sent else usual.heard)
-        for at in range(first % sent_stride if sent else first, tally.bytes, sent_stride if sent else stride):
+        if (name in WHOLE and not usual.transfers) or (sent and not usual.said):
+            continue
+        step = sent_stride if sent else stride
+        places: Iterable[int] = range(first % step if sent else first, tally.bytes, step)
+        if usual.transfers and stride == 1:
+            tally.alike = name in ALIKE
+            if tally.alike:
+                places = [place for place in usual.transfers if place >= first]
+            elif name == SAME_AS_SHORT:
+                continue
+        if name in WHOLE:
+            places = usual.transfers[:: max(1, stride * len(usual.transfers) // tally.bytes)]
+        for at in places:
             tally.add(one(subject, make(at), usual))
         if tally.runs:
             yield tally
@@ -243,7 +241,9 @@ def one(subject: Subject, fault: Fault, usual: Clean) -> Run:
         ended = rig.clock.monotonic()
         over, heard = ended, fault.progress.heard
         if fault.progress.fired and fault.kind not in _HARNESS_ENDS:
-            over, heard = _end_of(fault, began, ended), fault.progress.fired_heard
+            # what was lost was the word of a finger: the person is asked again, as one who did not come
+            asked = fault.kind is Kind.SKIP and outcome.startswith("capture.")
+            over, heard = ended if asked else _end_of(fault, began, ended), fault.progress.fired_heard
         fault.progress.ended = True
         again, ended_again = outcome, ended
         if outcome != "right" and not wrong:

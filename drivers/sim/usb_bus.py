@@ -190,6 +190,5 @@ def _only_first(*indices: int) -> None:
 
 def _fill(buffer: Any, data: bytes) -> int:
     count = min(len(buffer), len(data))
-    for at, byte in enumerate(data[:count]):
-        buffer[at] = byte
+    memoryview(buffer).cast("B")[:count] = data[:count]
     return count

@@ -1,4 +1,5 @@
 """Real time of the serial readers: peers as processes on ptys, paced at the baud rate; image, preview and idle load.
+USB readers beside them: readers_usb.
 
 In: which drivers. Out: rows with the bytes of the image on the line, how long they took against what the line needs
 (bytes x 10 / baud, answers of the host included), the time to the first preview, and the CPU of the waiting driver.
@@ -22,6 +23,7 @@ from drivers.clock import SystemClock
 from drivers.errors import CaptureRetry
 from drivers.reader import CaptureKind, CaptureRequest, Frame
 from drivers.registry import make_reader
+from station.bench import readers_usb
 
 IMAGE_LIMIT = 1.05
 PREVIEW_LIMIT_S = 0.3
@@ -77,14 +79,24 @@ class Row:
 def run(drivers: Sequence[str], *, as_json: bool) -> int:
     """Measure and print; 0 when all is within its limit."""
     rows = [measure(case) for case in CASES if not drivers or case.driver in drivers]
+    for name, (image, make) in readers_usb.images(drivers).items():
+        rows.append(
+            Row(
+                f"{name} USB", image.bytes, image.took_s, image.bus_s, None, readers_usb.idle(make, idle_load)
+            )
+        )
+    descramble_s = readers_usb.descramble_s() if not drivers or "uru4500" in drivers else 0.0
     if as_json:
-        print(json.dumps([{**asdict(row), "ok": row.ok} for row in rows], indent=1))
+        told: list[dict[str, Any]] = [{**asdict(row), "ok": row.ok} for row in rows]
+        print(json.dumps([*told, {"name": "descrambling", "median_s": descramble_s}], indent=1))
     else:
         print("| reader | image on the line | took | line needs | ratio | first preview | idle CPU | |")
         print("|--|--|--|--|--|--|--|--|")
         for row in rows:
             print(text(row), flush=True)
-    return 0 if rows and all(row.ok for row in rows) else 1
+        print(f"descrambling a U.are.U image: {descramble_s * 1000:.2f} ms")
+    fast = descramble_s <= readers_usb.DESCRAMBLE_LIMIT_S
+    return 0 if rows and fast and all(row.ok for row in rows) else 1
 
 
 def text(row: Row) -> str:

@@ -112,11 +112,11 @@ def test_every_driver_has_a_peer_and_a_profile(driver: str, tmp_path: Path) -> N
 
 
 def test_a_reader_begins_closed_and_is_idle_once_open(bench: Bench) -> None:
-    assert bench.reader.state is ReaderState.CLOSED
+    seen = [bench.reader.state]
     bench.reader.open()
-    assert bench.reader.state is ReaderState.IDLE
+    seen.append(bench.reader.state)
     bench.reader.close()
-    assert bench.reader.state is ReaderState.CLOSED
+    assert [*seen, bench.reader.state] == [ReaderState.CLOSED, ReaderState.IDLE, ReaderState.CLOSED]
 
 
 def test_a_peer_says_that_it_is_simulated(bench: Bench) -> None:

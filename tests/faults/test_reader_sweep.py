@@ -36,7 +36,10 @@ def complaint(tally: Tally) -> str:
 def test_no_trouble_on_the_wire_brings_a_wrong_picture_a_hang_or_a_slow_recovery(name: str) -> None:
     subject = SUBJECTS[name]
     step = stride(subject)
-    tallies = list(sweep.sweep(subject, step, sent_stride=5, first=step // 3))
+    virtual = isinstance(subject.make(None).clock, VirtualClock)
+    # a finger that nobody tells of is waited for, in real time
+    troubles = [name for name in TROUBLES if virtual or name != "transfer lost"]
+    tallies = list(sweep.sweep(subject, step, troubles, sent_stride=5, first=step // 3))
     assert [complaint(tally) for tally in tallies if tally.bad_at] == []
     assert {tally.trouble for tally in tallies} >= {"flip", "lose", "double", "stall", "unplug"}
     assert all(tally.recovery_s <= RECOVERY_S for tally in tallies)
@@ -75,3 +78,17 @@ def test_a_driver_that_waits_for_ever_is_noticed_by_the_sweep(monkeypatch: pytes
     run = sweep.one(subject, TROUBLES["flip"](300), usual)
     assert run.hung
     assert not run.good
+
+
+@pytest.mark.parametrize("trouble", ["transfer lost", "transfer doubled"])
+@pytest.mark.parametrize("name", [name for name in SUBJECTS if name.split()[0] in {"nb1010", "upektc"}])
+def test_no_transfer_that_the_device_forgets_or_repeats_holds_the_reader_up(name: str, trouble: str) -> None:
+    (tally,) = sweep.sweep(SUBJECTS[name], troubles=[trouble])
+    assert tally.runs == len(sweep.clean(SUBJECTS[name]).transfers)
+    assert tally.bad_at == [], complaint(tally)
+    assert set(tally.outcomes) <= {"right", "capture.no_finger"}
+    assert tally.outcomes["capture.no_finger"] <= 2
+
+
+def test_only_a_device_forgets_transfers_so_byte_streams_are_not_asked() -> None:
+    assert list(sweep.sweep(SUBJECTS["zfm"], troubles=["transfer lost", "transfer doubled"])) == []

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from drivers.errors import DriverError, ReaderFault
+from drivers.links.usb import BusTimeout
 from drivers.reader import CaptureKind, CaptureRequest, ReaderState
 from drivers.sim import rig as rigs
-from drivers.sim.faults import Fault, Kind
+from drivers.sim.faults import Fault, FaultyUsb, Kind
 from drivers.sim.peers import fap60, uru4500, zfm
 from drivers.sim.rig import Rig
 
@@ -158,3 +160,52 @@ def test_a_usb_stall_is_a_fault() -> None:
 
 def test_a_usb_reader_pulled_during_the_image_is_a_fault() -> None:
     assert outcome(uru4500.rig, Fault(Kind.UNPLUG, 5000), 10) == "link.disconnected"
+
+
+class _Device:
+    """What FaultyUsb is put around: it answers 1, 2, 3 and so on, and notes what it was told."""
+
+    device = configuration = b""
+    strings: ClassVar[dict[int, str]] = {}
+
+    def __init__(self) -> None:
+        self.said = 0
+        self.told: list[bytes] = []
+
+    def read(self, endpoint: int, size: int, timeout_s: float) -> bytes:
+        self.said += 1
+        return bytes((self.said,))
+
+    def write(self, endpoint: int, data: bytes, timeout_s: float) -> None:
+        self.told.append(data)
+
+    def control_in(self, request: int, value: int, length: int) -> bytes:
+        return self.read(0, length, 0.0)
+
+    def control_out(self, request: int, value: int, data: bytes) -> None:
+        self.told.append(data)
+
+
+@pytest.mark.parametrize(("kind", "heard"), [(Kind.SKIP, [1, 3, 4]), (Kind.REPEAT, [1, 2, 2])])
+def test_a_device_forgets_or_repeats_what_it_says(kind: Kind, heard: list[int]) -> None:
+    wire = FaultyUsb(_Device(), Fault(kind, 1), 0x82)
+    assert [wire.read(0x82, 64, 1.0)[0] for _ in range(3)] == heard
+    assert wire.fired
+
+
+@pytest.mark.parametrize(("kind", "times"), [(Kind.SKIP, 1), (Kind.REPEAT, 3)])
+def test_a_device_forgets_or_repeats_what_it_is_told(kind: Kind, times: int) -> None:
+    bulk, control = _Device(), _Device()
+    wire = FaultyUsb(bulk, Fault(kind, 1), 0x02)
+    assert [wire.write(0x02, b"a", 1.0) for _ in range(2)] == [1, 1]  # acknowledged in any case
+    wire = FaultyUsb(control, Fault(kind, 1), 0)
+    for _ in range(2):
+        wire.control_out(4, 0, b"a")
+    assert (len(bulk.told), len(control.told)) == (times, times)
+
+
+def test_a_control_request_that_the_device_forgets_ends_at_its_deadline() -> None:
+    wire = FaultyUsb(_Device(), Fault(Kind.SKIP, 0), 0)
+    with pytest.raises(BusTimeout):
+        wire.control_in(4, 0, 1)
+    assert wire.control_in(4, 0, 1) == b"\2"

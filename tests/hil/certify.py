@@ -1,7 +1,8 @@
 """`./run hil`: the contract suite against plugged-in readers; a certificate of what was tested on which unit out.
 
 Units are those of `registry.discover()` that said who they are, or the one of --driver and --address. Writes
-PREFIX.md and PREFIX.json and prints the first. Exit codes: 0 all passed, 1 something failed, 2 usage, 3 no reader.
+PREFIX.md and PREFIX.json and prints the first; without a reader they say so.
+Exit codes: 0 all passed, 1 something failed, 2 usage, 3 no reader.
 It is a record of tests, not a certification of the reader or of the station.
 """
 
@@ -26,6 +27,7 @@ from drivers import registry
 from tests.hil.units import VARIABLE, Unit
 
 FACTS = ("id", "make", "model", "serial", "firmware", "ppi", "certification", "simulated")
+NO_READER = "no reader is attached that says who it is; others need --driver and --address"
 TIMES = ("capture_s", "first_preview_s", "reopen_s")
 
 
@@ -84,6 +86,8 @@ def markdown(facts: dict[str, Any]) -> str:
         f"{facts['made']}, {facts['machine']}. {facts['what'].capitalize()}.",
         "",
     ]
+    if "reason" in facts:
+        lines += [f"Nothing was tested: {facts['reason']}.", ""]
     for unit in facts["units"]:
         known = unit["unit"]
         mark = " (SIMULATED)" if known.get("simulated") else ""
@@ -100,6 +104,14 @@ def markdown(facts: dict[str, Any]) -> str:
         }
         lines += ["", ", ".join(f"{count} {word}" for word, count in counts.items()) + ".", ""]
     return "\n".join(lines)
+
+
+def written(out: Path, facts: dict[str, Any]) -> str:
+    """Both files; the one for people is returned as well."""
+    text = markdown(facts)
+    out.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    out.with_suffix(".md").write_text(text, encoding="utf-8")
+    return text
 
 
 def parser() -> argparse.ArgumentParser:
@@ -127,9 +139,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"usage: {error}\n")
         return 2
     if not units:
-        sys.stderr.write(
-            "hil: no reader is attached that says who it is; others need --driver and --address\n"
-        )
+        sys.stderr.write(f"hil: {NO_READER}\n")
+        written(args.out, certificate([], [], dt.datetime.now(dt.UTC)) | {"reason": NO_READER})
         return 3
     os.environ[VARIABLE] = msgspec.json.encode(units).decode()
     results = Results()
@@ -138,10 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ["--no-cov", "-q", "-m", "hil", "-p", "no:cacheprovider", str(here)], plugins=[results]
     )
     facts = certificate(units, results.tests, dt.datetime.now(dt.UTC))
-    text = markdown(facts)
-    args.out.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    args.out.with_suffix(".md").write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+    sys.stdout.write(written(args.out, facts))
     return 0 if code == 0 else 1
 
 

@@ -81,11 +81,11 @@ def as_delivered(pixels: Pixels) -> Pixels:
     return pixels
 
 
-def rig(person: Person, fault: Fault | None = None, speed: float = 1.0) -> Rig:
+def rig(person: Person, fault: Fault | None = None, speed: float = 1.0, endpoint: int = _IN) -> Rig:
     """Driver and device in one process, in virtual time."""
     clock, profile = VirtualClock(), load("nb1010")
     device = Nb1010Device(person, profile, clock, speed)
-    faulty = None if fault is None else FaultyUsb(device, fault, _IN)
+    faulty = None if fault is None else FaultyUsb(device, fault, endpoint)
     bus = SimBus(faulty or device)
     link = UsbLink(0x298D, 0x1010, backend=bus, interface_class=0)
     return Rig(

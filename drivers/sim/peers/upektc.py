@@ -162,11 +162,13 @@ def as_delivered(pixels: Pixels) -> Pixels:
     return pixels
 
 
-def rig(person: Person, fault: Fault | None = None, sensor: Sensor = TCS1, speed: float = 1.0) -> Rig:
+def rig(
+    person: Person, fault: Fault | None = None, sensor: Sensor = TCS1, speed: float = 1.0, endpoint: int = _IN
+) -> Rig:
     """Driver and device in one process, in virtual time."""
     clock = VirtualClock()
     device = UpektcDevice(person, sensor, clock, speed)
-    faulty = None if fault is None else FaultyUsb(device, fault, _IN)
+    faulty = None if fault is None else FaultyUsb(device, fault, endpoint)
     bus = SimBus(faulty or device)
     link = UsbLink(0x147E, 0x2016, backend=bus)
     return Rig(

@@ -218,11 +218,17 @@ def as_delivered(pixels: NDArray[np.uint8], rotate: int = 180) -> NDArray[np.uin
     return np.rot90(255 - raw, rotate // 90)
 
 
-def rig(person: Person, fault: Fault | None = None, speed: float = 50.0, profile_id: str = "uru4500") -> Rig:
+def rig(
+    person: Person,
+    fault: Fault | None = None,
+    speed: float = 50.0,
+    profile_id: str = "uru4500",
+    endpoint: int = _BULK,
+) -> Rig:
     """Driver and device in one process; real time, because USB reads have threads of their own, but fast."""
     clock, profile = SystemClock(), load(profile_id)
     device = Uru4500Device(person, profile, clock, speed)
-    faulty = None if fault is None else FaultyUsb(device, fault)
+    faulty = None if fault is None else FaultyUsb(device, fault, endpoint)
     bus = SimBus(faulty or device)
     return Rig(
         reader=Uru4500Reader(profile, UsbLink(*device.ids, backend=bus), clock),

@@ -90,15 +90,35 @@ def test_timing_measures_a_peer_on_a_pty(
 ) -> None:
     fast = readers_timing.Case("r503", "zfm", "r503", 115200, ("--profile", "r503", "--baud", "115200"))
     monkeypatch.setattr(readers_timing, "CASES", (fast,))
+    monkeypatch.setattr(readers_timing.readers_usb, "images", lambda drivers: {})
     monkeypatch.setattr(readers_timing, "_IDLE_S", 0.2)
     monkeypatch.setattr(
         readers_timing, "IMAGE_LIMIT", 100.0
     )  # what is asked of time is asked by the bench, not here
     monkeypatch.setattr(readers_timing, "IDLE_LIMIT", 1.0)
     assert readers.run(arguments(readers, "--timing", "--json")) == 0
-    (row,) = json.loads(capsys.readouterr().out)
+    row, descrambling = json.loads(capsys.readouterr().out)
     assert row["image_bytes"] == 20040
     assert row["image_s"] > 1.7
+    assert 0 < descrambling["median_s"] < readers_timing.readers_usb.DESCRAMBLE_LIMIT_S
+
+
+@pytest.mark.parametrize("words", [("--json",), ()])
+def test_timing_of_a_usb_reader_is_a_row_like_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    image = readers_timing.readers_usb.Image(48_600, 0.044, 0.043)
+    monkeypatch.setattr(readers_timing.readers_usb, "images", lambda drivers: {"nb1010": (image, None)})
+    monkeypatch.setattr(readers_timing.readers_usb, "idle", lambda make, load_of: 0.021)
+    assert readers.run(arguments(readers, "--timing", "--driver", "nb1010", *words)) == 1, (
+        "idle load too high"
+    )
+    told = capsys.readouterr().out
+    if words:
+        row, _ = json.loads(told)
+        assert (row["name"], row["image_bytes"], row["ok"]) == ("nb1010 USB", 48_600, False)
+    else:
+        assert "| nb1010 USB | 48600 B | 0.044 s | 0.043 s | 1.023 | - | 2.10 % | MISSED |" in told
 
 
 def test_fuzzing_prints_inputs_and_findings(
