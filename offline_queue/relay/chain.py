@@ -11,6 +11,7 @@ from typing import Any
 
 from offline_queue import audit, canonical
 from offline_queue.clock import stamp
+from offline_queue.relay import heads as heads_of
 from offline_queue.relay.database import Database, Row
 
 OWN = ""
@@ -75,19 +76,20 @@ def append(
 
 
 def verify(database: Database) -> ChainReport:
-    """Walk every chain, then compare it with its head."""
+    """Walk every chain, compare it with its signed heads and with its own."""
     heads: dict[str, str] = {}
     count = 0
     for head in database.rows("SELECT chain, last_id, hash FROM chain ORDER BY chain"):
         name, prev, last = head["chain"], audit.START, 0
+        signed = heads_of.Signed(database, name)
         while found := _next(database, name, last):
             for stored in found:
                 last += 1
-                problem = _problem(stored, name, last, prev)
+                problem = _problem(stored, name, last, prev) or signed.problem(last, bytes(stored["hash"]))
                 if problem:
                     return ChainReport(False, count, heads, f"chain {name!r}, row {last}: {problem}")
                 prev = bytes(stored["hash"])
-        if (head["last_id"], bytes(head["hash"])) != (last, prev):
+        if (head["last_id"], bytes(head["hash"])) != (last, prev) or signed.cut_off():
             return ChainReport(False, count, heads, f"chain {name!r}: rows are missing after {last}")
         heads[name] = prev.hex()
         count += last

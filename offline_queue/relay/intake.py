@@ -31,6 +31,7 @@ from offline_queue.wire import SignedReceipt
 
 MIB = 1024 * 1024
 WAIT_S = 60
+KNOWN_S = 10.0  # so long a station that was removed from the settings may still be served
 KNOWN = """
     SELECT s.seq, s.state, s.sha256, c.receipt, c.signature FROM submission s JOIN custody c USING (seq)
     WHERE s.station_id = %s AND s.submission_id = %s
@@ -134,9 +135,22 @@ class Intake:
         self._name = name
         self._station_ca = station_ca
         self._clock = clock
+        self._stations: dict[str, tuple[float, Row]] = {}
+        self._full: set[str] = (
+            set()
+        )  # refused for their quota: asked for it before the next upload is written
 
     def station(self, client: str) -> Row:
-        """The station of a TLS certificate with this common name. Refused 403 when there is none."""
+        """The station of a TLS certificate with this common name, as the database knew it KNOWN_S ago or later.
+        Refused 403 when there is none."""
+        now = self._clock.monotonic()
+        read_at, row = self._stations.get(client, (now - KNOWN_S - 1, {}))
+        if now - read_at > KNOWN_S:
+            row = self._station(client)
+            self._stations[client] = (now, row)
+        return row
+
+    def _station(self, client: str) -> Row:
         row = self.database.one("SELECT * FROM station WHERE client = %s AND active", (client,))
         if row is None:
             raise Refused("unknown_station", "this certificate belongs to no station of this relay", 403)
@@ -146,23 +160,29 @@ class Intake:
         """Refused, StoreFault, or the relay's custody receipt."""
         station = self.station(client)
         digest = hashlib.sha256(upload.transaction).hexdigest()
-        known = self._known(station["station_id"], upload.submission_id, digest)
-        if known is not None:
-            return Taken(known, False)
-        manifest, signer = self._checked(station, upload, digest)
-        self._check_quota(station, 1, len(upload.transaction))
-        receipt = self._receipt(manifest)
-        sealed = self._vault.seal(
-            upload.transaction, payload_aad(station["station_id"], upload.submission_id)
-        )
         try:
-            self._keep(station, upload, manifest, signer, receipt, sealed)
-        except peewee.IntegrityError:
+            return Taken(self._take(station, upload, digest), True)
+        except (
+            peewee.IntegrityError,
+            Refused,
+        ) as refusal:  # what is known is receipted again, whatever has changed
             known = self._known(station["station_id"], upload.submission_id, digest)
-            if known is None:
-                raise Refused("tcn_reused", "this control number belongs to another submission") from None
-            return Taken(known, False)
-        return Taken(receipt, True)
+            if known is not None:
+                return Taken(known, False)
+            if isinstance(refusal, Refused):
+                raise
+            raise Refused("tcn_reused", "this control number belongs to another submission") from None
+
+    def _take(self, station: Row, upload: Upload, digest: str) -> SignedReceipt:
+        name = station["station_id"]
+        manifest, signer = self._checked(station, upload, digest)
+        if name in self._full:
+            self._check_quota(station, 1, len(upload.transaction))
+            self._full.discard(name)
+        receipt = self._receipt(manifest)
+        sealed = self._vault.seal(upload.transaction, payload_aad(name, upload.submission_id))
+        self._keep(station, upload, manifest, signer, receipt, sealed)
+        return receipt
 
     def status(self, client: str, submission_id: str) -> SignedReceipt:
         """The relay's receipt of one of the station's submissions. Refused 404 when it does not have it."""
@@ -215,8 +235,8 @@ class Intake:
         return manifest, signer.subject
 
     def _check_quota(self, station: Row, more: int, size: int) -> None:
-        """Refused 429 when `more` entries of `size` bytes would be too many. Asked before anything is written, and
-        again, for certain, with the chain locked."""
+        """Refused 429 when `more` entries of `size` bytes would be too many. Asked with the chain locked and the row
+        written; of a station that was refused for it also before anything is."""
         used = used_by(self.database, station["station_id"])
         over = (
             ("waiting submissions", used["waiting"] + more > station["most_waiting"]),
@@ -225,6 +245,7 @@ class Intake:
         )
         for what, full in over:
             if full:
+                self._full.add(station["station_id"])
                 raise Refused("quota", f"this station's quota of {what} is used up", 429, WAIT_S)
 
     def _receipt(self, manifest: Manifest) -> SignedReceipt:

@@ -14,7 +14,7 @@ from offline_queue.backoff import Backoff
 from offline_queue.clock import Clock
 from offline_queue.errors import QueueError, StoreFault
 from offline_queue.receipts import Verifier
-from offline_queue.relay import chain
+from offline_queue.relay import chain, heads
 from offline_queue.relay.answers import Addressees
 from offline_queue.relay.database import Database
 from offline_queue.relay.queue import RelayQueue
@@ -83,17 +83,26 @@ def make_sync(
 
 
 class Sender:
-    """One sender's loop. pulls: also fetch responses; keep_days: then also erase what is older (None: never)."""
+    """One sender's loop. pulls: also fetch responses; keep_days: then also erase what is older (None: never);
+    sign_heads: called at the start and each hour (None: another sender does it)."""
 
     def __init__(
-        self, database: Database, sync: Sync, *, poll_s: float, pulls: bool, keep_days: int | None = None
+        self,
+        database: Database,
+        sync: Sync,
+        *,
+        poll_s: float,
+        pulls: bool,
+        keep_days: int | None = None,
+        sign_heads: Callable[[], object] | None = None,
     ) -> None:
         self._database = database
         self._sync = sync
         self._poll_s = poll_s
         self._pulls = pulls
         self._keep_days = keep_days
-        self._next_pull = self._next_erase = database.clock.monotonic()
+        self._sign_heads = sign_heads
+        self._next_pull = self._next_erase = self._next_head = database.clock.monotonic()
 
     def run(
         self, stop: threading.Event, alive: Callable[[], None], say: Callable[[StepReport], None]
@@ -116,6 +125,9 @@ class Sender:
         if self._keep_days is not None and now >= self._next_erase:
             self._next_erase = now + ERASE_EVERY_S
             erase(self._database, self._keep_days)
+        if self._sign_heads is not None and now >= self._next_head:
+            self._next_head = now + heads.EVERY_S
+            self._sign_heads()
         if self._sync.breaker.left_s() > 0:
             return StepReport()
         report = self._sync.drain(stop, alive)

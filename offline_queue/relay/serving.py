@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from offline_queue.errors import QueueError
 from offline_queue.relay.intake import common_name
@@ -22,7 +22,7 @@ from offline_queue.relay.settings import Listen
 BACKLOG = 512
 
 
-class StationProtocol(H11Protocol):
+class StationProtocol(HttpToolsProtocol):
     """HTTP/1.1 that tells the application whose certificate the connection has."""
 
     def connection_made(self, transport: Any) -> None:

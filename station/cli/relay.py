@@ -21,7 +21,7 @@ from pathlib import Path
 from offline_queue.clock import SystemClock
 from offline_queue.errors import BundleError, QueueError
 from offline_queue.outward import Opener
-from offline_queue.relay import chain, status
+from offline_queue.relay import chain, heads, status
 from offline_queue.relay.carried import import_bundle
 from offline_queue.relay.database import Database
 from offline_queue.relay.intake import Intake, register
@@ -197,7 +197,11 @@ def _sender(settings: Settings, args: argparse.Namespace, stop: threading.Event)
         vault = Vault.load(settings.custody.vault_key)
         sync = make_sync(database, vault, bureau, args.name, addressed_to, transport)
         keep_days = settings.custody.keep_days if first else None
-        sender = Sender(database, sync, poll_s=bureau.poll_s, pulls=first, keep_days=keep_days)
+        signer = load_signer(settings.custody.signer)
+        sign = functools.partial(heads.sign, database, signer, settings.custody.name) if first else None
+        sender = Sender(
+            database, sync, poll_s=bureau.poll_s, pulls=first, keep_days=keep_days, sign_heads=sign
+        )
         sender.run(stop, heart(), functools.partial(_report, args.name))
         transport.close()
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -128,14 +131,29 @@ def postgres(folder: Path | None = None, settings: Sequence[str] = ()) -> Iterat
     place = Path(tempfile.mkdtemp(prefix="relay-pg-", dir=folder))
     server = Server(place, found, account(), settings)
     try:
-        if server.user is not None:
-            shutil.chown(place, server.user, _group(server.user))
-        server.init()
-        yield server
+        with _ending_on_sigterm():
+            if server.user is not None:
+                shutil.chown(place, server.user, _group(server.user))
+            server.init()
+            yield server
     finally:
         if (server.data / "postmaster.pid").exists():
             server.stop("immediate")
         shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """The server is a daemon of its own: a process that is told to end must get as far as stopping it."""
+    plain = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if threading.current_thread() is not threading.main_thread() or not plain:
+        yield
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _group(user: str) -> int:

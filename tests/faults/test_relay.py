@@ -101,6 +101,7 @@ def test_workers_killed_under_load_lose_and_double_nothing(monkeypatch: pytest.M
     found = queue_relay.run(60, 3, lambda _: None)
     assert found["must_be_zero"] == dict.fromkeys(found["must_be_zero"], 0)
     assert (found["intake_submissions"], found["with_kills_submissions"]) == (60, 60)
+    assert found["killed"] >= 2
 
 
 def test_a_station_gets_receipt_answers_and_the_bureaus_receipt(server: Server, county: County) -> None:
@@ -154,7 +155,17 @@ def test_from_a_backup_everything_in_it_is_sent_once(server: Server, county: Cou
             server.run("pg_dump", "-h", str(server.folder), "-U", "relay", "-Fc", "-f", str(dump), "relay")
         else:
             server.run(
-                "pg_basebackup", "-h", str(server.folder), "-U", "relay", "-D", str(base), "-X", "stream"
+                "pg_basebackup",
+                "-h",
+                str(server.folder),
+                "-U",
+                "relay",
+                "-D",
+                str(base),
+                "-X",
+                "stream",
+                "-c",
+                "fast",
             )
         config = county.config(server.url, url)
         with relay(config):

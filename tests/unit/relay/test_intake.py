@@ -11,12 +11,18 @@ from offline_queue import cms
 from offline_queue.clock import SystemClock
 from offline_queue.models import Entry
 from offline_queue.receipts import Verifier
-from offline_queue.relay import chain
+from offline_queue.relay import chain, intake
 from offline_queue.relay.database import Database
 from offline_queue.relay.intake import Refused, common_name, register, used_by
 from offline_queue.transports import Parcel
 from station.sim.relay_world import County
 from tests.unit.relay.kit import Desk
+
+
+@pytest.fixture(autouse=True)
+def _no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stations are changed under the desk here: it is to look each time."""
+    monkeypatch.setattr(intake, "KNOWN_S", -1.0)
 
 
 def refused(desk: Desk, station: int, parcel: Parcel, client: str = "") -> Refused:
