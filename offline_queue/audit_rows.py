@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from offline_queue import canonical
+from offline_queue import canonical, statements
 from offline_queue.clock import stamp
 from offline_queue.database import Database
 from offline_queue.models import Tables
@@ -31,9 +31,9 @@ def append(
     database: Database, tables: Tables, event: str, submission_id: str | None, detail: Mapping[str, Any]
 ) -> bytes:
     """Add one row inside the caller's transaction and return its hash. detail: no personal data."""
-    last = tables.audit_head.select().first()
+    last_id, prev = statements.audit_head(database)
     row: dict[str, Any] = {
-        "id": last["last_id"] + 1,
+        "id": last_id + 1,
         "at": stamp(database.clock.utcnow()),
         "boot": database.boot,
         "monotonic_ms": int(database.clock.monotonic() * 1000),
@@ -42,10 +42,11 @@ def append(
         "detail": dict(detail),
         "trust": str(observe(database, tables)),
     }
-    digest = row_hash(bytes(last["hash"]), row)
-    stored = row | {"detail": canonical.dumps(row["detail"]).decode(), "prev": last["hash"], "hash": digest}
-    tables.audit.insert(stored).execute()
-    tables.audit_head.update(last_id=row["id"], hash=digest).execute()
+    digest = row_hash(prev, row)
+    stored = row | {"detail": canonical.dumps(row["detail"]).decode(), "prev": prev, "hash": digest}
+    statements.add(database, "audit", stored)
+    statements.move_audit_head(database, row["id"], digest)
+    database.newest = (row["id"], digest)
     return digest
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from offline_queue import audit_rows, canonical, cms
+from offline_queue import audit_rows, canonical, cms, statements
 from offline_queue.clock import stamp
 from offline_queue.database import Database
 from offline_queue.errors import CertificateError, CmsError
@@ -25,16 +25,16 @@ HOUR_MS = 3_600_000
 def seal(database: Database, tables: Tables, signer: Signer, station_id: str, reason: str) -> bool:
     """Sign the present head inside the caller's transaction. False when it has a signature, is empty, or the clock
     is not trusted. SignerError when the key cannot sign."""
-    trust, head = assess(database, tables), tables.audit_head.select().first()
-    if trust is Trust.UNKNOWN or not head["last_id"] or _sealed(tables, head["last_id"]):
+    trust, (last_id, digest) = assess(database, tables), statements.audit_head(database)
+    if trust is Trust.UNKNOWN or not last_id or statements.is_sealed(database, last_id):
         return False
     now = database.clock.utcnow()
     statement = canonical.dumps(
         {
             "schema": SCHEMA,
             "station_id": station_id,
-            "audit_id": head["last_id"],
-            "hash": bytes(head["hash"]).hex(),
+            "audit_id": last_id,
+            "hash": digest.hex(),
             "at": stamp(now),
             "boot": database.boot,
             "monotonic_ms": int(database.clock.monotonic() * 1000),
@@ -42,8 +42,9 @@ def seal(database: Database, tables: Tables, signer: Signer, station_id: str, re
             "reason": reason,
         }
     )
-    row = {"audit_id": head["last_id"], "statement": statement, "reason": reason}
-    tables.audit_seal.insert(row | {"signature": cms.sign_detached(statement, signer, now)}).execute()
+    row = {"audit_id": last_id, "statement": statement, "reason": reason}
+    row["signature"] = cms.sign_detached(statement, signer, now)
+    statements.add(database, "audit_seal", row)
     return True
 
 
@@ -84,7 +85,3 @@ def problem(stored: Mapping[str, Any], hashes: Mapping[int, bytes]) -> tuple[int
     if said.get("hash") != hashes[number].hex():
         return number, "the row is not the one whose hash was signed"
     return None
-
-
-def _sealed(tables: Tables, audit_id: int) -> bool:
-    return tables.audit_seal.select().where(tables.audit_seal.audit_id == audit_id).first() is not None

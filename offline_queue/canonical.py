@@ -9,12 +9,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def dumps(value: Mapping[str, Any]) -> bytes:
     """Value to canonical bytes. TypeError for a float: there is no one way to write it."""
     _refuse_floats(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8")
+    return _ENCODER.encode(value).encode("utf-8")
 
 
 def loads(data: bytes) -> dict[str, Any]:
@@ -43,6 +44,8 @@ def _no_constant(name: str) -> Any:
 
 
 def _refuse_floats(value: object) -> None:
+    if isinstance(value, (str, int)) or value is None:
+        return
     if isinstance(value, float):
         raise TypeError("a float has no canonical form")
     if isinstance(value, Mapping):

@@ -56,6 +56,12 @@ def from_der(der: bytes) -> x509.Certificate:
     return certificate
 
 
+def renewal_due(certificate: x509.Certificate) -> dt.datetime:
+    """When two thirds of its life are over."""
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return start + (end - start) * 2 / 3
+
+
 def path_to_anchor(
     leaf: x509.Certificate,
     others: Sequence[x509.Certificate],

@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from offline_queue import audit
+from offline_queue import audit, statements
 from offline_queue.backoff import LONGEST_S
 from offline_queue.clock import stamp
 from offline_queue.database import Database
 from offline_queue.errors import EntryUnknown, LeaseLost, StateError
-from offline_queue.models import Claim, Entry, Outcome, Tables, columns
+from offline_queue.models import Claim, Entry, Outcome, Tables
 from offline_queue.rows import entry_of, errors_text
-from offline_queue.states import LEASED, Event, State, after
+from offline_queue.states import Event, State, after
 
 AHEAD_MS = int(LONGEST_S * 1000)
 # The planner would rather sort all waiting entries; the partial index makes a claim as fast at 100,000 as
@@ -43,7 +43,7 @@ def claim(database: Database, worker: str, lease_s: float) -> Claim | None:
         found = database.sql(NEXT_DUE, (database.boot, now, now + AHEAD_MS))
         if not found:
             return None
-        was = _row(tables, found[0][0])
+        was = statements.submission_of(database, found[0][0])
         taken = _move(
             database,
             tables,
@@ -53,14 +53,14 @@ def claim(database: Database, worker: str, lease_s: float) -> Claim | None:
             _lease(database, worker, was, lease_s, now),
         )
         kind = "send" if taken["state"] == State.SENDING else "ask"
-        _begin_attempt(database, tables, taken, kind, worker)
+        _begin_attempt(database, taken, kind, worker)
         return Claim(entry_of(taken, database.boot, now), kind, worker, taken["lease_token"])
 
 
 def settle(database: Database, claimed: Claim, outcome: Outcome) -> Entry:
     """Move the entry as the table says and close its attempt. LeaseLost when the claim is no longer ours."""
     with database.write() as tables:
-        row = _row(tables, claimed.entry.seq)
+        row = statements.submission_of(database, claimed.entry.seq)
         if row["lease_token"] != claimed.token or row["lease_worker"] != claimed.worker:
             raise LeaseLost(
                 "queue.lease_lost",
@@ -143,16 +143,9 @@ def _move(
 ) -> dict[str, Any]:
     """The one place where a state changes."""
     state = after(State(row["state"]), event)
-    t = tables.submission
-    update = t.update(**changes, state=str(state)).where((t.seq == row["seq"]) & (t.state == row["state"]))
-    moved: dict[str, Any] = next(iter(update.returning(*columns(t)).execute()))
+    moved = statements.move_submission(database, row["seq"], row["state"], changes | {"state": str(state)})
     audit.append(database, tables, str(event), row["submission_id"], detail | {"state": str(state)})
     return moved
-
-
-def _row(tables: Tables, seq: int) -> dict[str, Any]:
-    found: dict[str, Any] = tables.submission.select().where(tables.submission.seq == seq).first()
-    return found
 
 
 def _lease(database: Database, worker: str, row: dict[str, Any], lease_s: float, now: int) -> dict[str, Any]:
@@ -167,13 +160,7 @@ def _lease(database: Database, worker: str, row: dict[str, Any], lease_s: float,
 
 def _expire(database: Database, tables: Tables, worker: str | None) -> int:
     """Entries whose worker is gone go to `unknown`: it may have died after sending."""
-    t, now = tables.submission, now_ms(database)
-    over = (t.lease_boot != database.boot) | (t.lease_until_ms <= now) | (t.lease_until_ms > now + AHEAD_MS)
-    gone = list(
-        t.select().where(
-            t.state.in_(LEASED) & (over if worker is None else over | (t.lease_worker == worker))
-        )
-    )
+    gone = statements.leased(database, now_ms(database), AHEAD_MS, worker)
     for row in gone:
         outcome = Outcome(
             Event.LEASE_EXPIRED, "queue.lease_expired", "the worker ended before it knew the outcome"
@@ -183,16 +170,9 @@ def _expire(database: Database, tables: Tables, worker: str | None) -> int:
     return len(gone)
 
 
-def _begin_attempt(database: Database, tables: Tables, row: dict[str, Any], kind: str, worker: str) -> None:
-    tables.attempt.insert(
-        {
-            "seq": row["seq"],
-            "n": row["attempts"],
-            "kind": kind,
-            "worker": worker,
-            "started_at": stamp(database.clock.utcnow()),
-        }
-    ).execute()
+def _begin_attempt(database: Database, row: dict[str, Any], kind: str, worker: str) -> None:
+    values = {"seq": row["seq"], "n": row["attempts"], "kind": kind, "worker": worker}
+    statements.add(database, "attempt", values | {"started_at": stamp(database.clock.utcnow())})
 
 
 def _end_attempt(database: Database, tables: Tables, row: dict[str, Any], outcome: Outcome) -> None:

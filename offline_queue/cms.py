@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asn1crypto import algos, cms, core, tsp
+from asn1crypto import cms
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from offline_queue import certificates
+from offline_queue.cms_sign import sign_detached
 from offline_queue.errors import CertificateError, CmsError
-from offline_queue.signers import Signer
 
 LIMIT = 64 * 1024
 
@@ -39,50 +39,6 @@ class SignerIdentity:
     serial: int
     certificate: bytes
     signing_time: dt.datetime | None
-
-
-def sign_detached(content: bytes, signer: Signer, signing_time: dt.datetime) -> bytes:
-    """DER of a ContentInfo that signs `content` without holding it. SignerError if the key cannot sign."""
-    certificate = asn1_x509.Certificate.load(signer.certificate)
-    attributes = _attributes(content, signer.certificate, signing_time)
-    info = cms.SignerInfo(
-        {
-            "version": "v1",
-            "sid": cms.SignerIdentifier(
-                name="issuer_and_serial_number",
-                value=cms.IssuerAndSerialNumber(
-                    {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
-                ),
-            ),
-            "digest_algorithm": algos.DigestAlgorithm({"algorithm": "sha256"}),
-            "signed_attrs": attributes,
-            "signature_algorithm": algos.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"}),
-            "signature": signer.sign(attributes.dump()),
-        }
-    )
-    signed = cms.SignedData(
-        {
-            "version": "v1",
-            "digest_algorithms": [algos.DigestAlgorithm({"algorithm": "sha256"})],
-            "encap_content_info": {"content_type": "data"},
-            "certificates": [asn1_x509.Certificate.load(der) for der in (signer.certificate, *signer.chain)],
-            "signer_infos": [info],
-        }
-    )
-    return bytes(cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump())
-
-
-def _attributes(content: bytes, certificate: bytes, signing_time: dt.datetime) -> Any:
-    reference = tsp.SigningCertificateV2({"certs": [{"cert_hash": hashlib.sha256(certificate).digest()}]})
-    moment = core.UTCTime(signing_time.astimezone(dt.UTC).replace(microsecond=0))
-    return cms.CMSAttributes(
-        [
-            cms.CMSAttribute({"type": "content_type", "values": ["data"]}),
-            cms.CMSAttribute({"type": "message_digest", "values": [hashlib.sha256(content).digest()]}),
-            cms.CMSAttribute({"type": "signing_time", "values": [cms.Time(name="utc_time", value=moment)]}),
-            cms.CMSAttribute({"type": "signing_certificate_v2", "values": [reference]}),
-        ]
-    )
 
 
 def verify_detached(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from offline_queue import audit, certificates, claims, cms
 from offline_queue.clock import stamp
-from offline_queue.errors import CertificateError
+from offline_queue.errors import CertificateError, CmsError, DamagedEntry
 from offline_queue.lookup import Lookup
 from offline_queue.models import Entry
 from offline_queue.signers import Signer
@@ -46,15 +46,25 @@ def held(queue: Queue, signer: Signer) -> tuple[str, ...]:
     own = certificates.from_der(signer.certificate)
     if not own.not_valid_before_utc <= now <= own.not_valid_after_utc or _clock(queue) is Trust.UNKNOWN:
         return ()
-    done = []
-    for entry in queue.entries(State.HELD):
-        if entry.held_for == HELD_FOR:
-            counters = queue.counter_signatures(entry.submission_id)
-            if not counters or _over(queue, counters[-1]):
-                _sign(queue, entry, signer)
-            claims.step(queue.database, entry.submission_id, Event.RELEASE, "counter-signed")
-            done.append(entry.submission_id)
-    return tuple(done)
+    return tuple(
+        entry.submission_id
+        for entry in queue.entries(State.HELD)
+        if entry.held_for == HELD_FOR and _released(queue, entry, signer)
+    )
+
+
+def _released(queue: Queue, entry: Entry, signer: Signer) -> bool:
+    """True when it is counter-signed now. One whose bytes were damaged is let go as it is: the sender finds that, and
+    puts it into quarantine; it must not stop the others."""
+    reason = "counter-signed"
+    try:
+        counters = queue.counter_signatures(entry.submission_id)
+        if not counters or _over(queue, counters[-1]):
+            _sign(queue, entry, signer)
+    except (DamagedEntry, CmsError, CertificateError):
+        reason = "its stored bytes were altered: not counter-signed"
+    claims.step(queue.database, entry.submission_id, Event.RELEASE, reason)
+    return reason == "counter-signed"
 
 
 def _sign(queue: Queue, entry: Entry, signer: Signer) -> None:

@@ -22,7 +22,9 @@ from typing import Any
 
 import peewee
 
+from offline_queue import durable
 from offline_queue.clock import Clock, boot_id
+from offline_queue.durable import sync_file, sync_folder
 from offline_queue.errors import StoreFault
 from offline_queue.migrations import migrations
 from offline_queue.models import Tables
@@ -41,6 +43,9 @@ PRAGMAS: dict[str, str | int] = {
     "trusted_schema": 0,
     "cell_size_check": 1,
     "journal_size_limit": 16 * 1024 * 1024,
+    # Written back when it has this many pages (16 MiB): a commit that has to do it takes long, so the sync process does
+    # it before, in its pauses. It must stay well below the reserve: on a full disk it is the file that has to grow.
+    "wal_autocheckpoint": 4096,
     "secure_delete": 1,  # what is erased is overwritten in the file
 }
 
@@ -58,12 +63,12 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "SQLITE_CORRUPT": (
         "queue.corrupt",
         "the database is damaged",
-        "stop, copy the file, restore the last backup",
+        "stop livescan-web and livescan-sync, then: station queue mend",
     ),
     "SQLITE_NOTADB": (
         "queue.corrupt",
         "this is not a database",
-        "stop, copy the file, restore the last backup",
+        "stop livescan-web and livescan-sync, then: station queue mend",
     ),
     "SQLITE_BUSY": ("queue.busy", "another process holds the database", "try again; see which process hangs"),
     "SQLITE_LOCKED": (
@@ -100,6 +105,9 @@ def translated(path: Path) -> Iterator[None]:
                 if name == known or name.startswith(known + "_"):
                     raise StoreFault(code, f"{path}: {message} ({name})", advice) from error
         raise StoreFault("queue.database", f"{path}: {error}", "run: station queue verify") from error
+    except UnicodeDecodeError as error:  # text that was never written, in a row or in SQLite's own message
+        code, message, advice = FAULTS["SQLITE_CORRUPT"]
+        raise StoreFault(code, f"{path}: {message} (text that is none)", advice) from error
     except OSError as error:
         raise of_system(path, error) from error
 
@@ -128,6 +136,7 @@ class Database:
         self.boot = boot
         self.time_source: TimeSource | None = None  # None: the wall clock is vouched for from outside
         self.tables = Tables(connection)
+        self.newest: tuple[int, bytes] | None = None  # audit row of the transaction that runs
         self._connection = connection
         self._lock_file = lock_file
         self._mutex = threading.RLock()
@@ -140,6 +149,8 @@ class Database:
         StoreFault: `queue.no_folder`, `.cannot_open`, `.corrupt`, `.pragma`, `.schema_newer`,
         `.not_a_queue`, ...
         """
+        if durable.is_mending(path):
+            raise StoreFault("queue.mending", f"{path} is being mended", "wait until that has ended")
         connection = peewee.SqliteDatabase(
             str(path),
             pragmas=PRAGMAS,
@@ -151,6 +162,7 @@ class Database:
         database = cls(path, connection, clock, _create_files(path), boot())
         try:
             with database.alone(), translated(path):
+                durable.finish(path)
                 connection.connect()
                 database._check_settings()
                 database._migrate()
@@ -171,8 +183,15 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> Iterator[Tables]:
         """One transaction, begun IMMEDIATE: all of it is on disk when the block ends, or none of it is."""
-        with self.alone(), translated(self.path), self._connection.atomic("IMMEDIATE"):
-            yield self.tables
+        with self.alone(), translated(self.path):
+            self.newest = None
+            with self._connection.atomic("IMMEDIATE"):
+                yield self.tables
+            if (appended := self._appended()) is not None:
+                durable.note_head(self.path, *appended)
+
+    def _appended(self) -> tuple[int, bytes] | None:
+        return self.newest
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Tables]:
@@ -259,15 +278,6 @@ class Database:
         sync_folder(self.path.parent)
 
 
-def sync_file(path: Path) -> None:
-    """What was written to a closed file is on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _create_files(path: Path) -> int:
     """Make the database and its lock, for us and our group alone, and return the open lock file."""
     if not path.parent.is_dir():
@@ -275,7 +285,10 @@ def _create_files(path: Path) -> int:
             "queue.no_folder", f"there is no folder {path.parent}", "create it, owned by the station"
         )
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, SHARED))
+        # Never when it is there: closing any descriptor of it ends the locks of this process's other connections, and
+        # another process would then take itself for the last one and throw the log away (sqlite.org/howtocorrupt, 2.2).
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, SHARED))
         return os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, SHARED)
     except OSError as error:
         raise of_system(path, error) from error
@@ -287,12 +300,3 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def sync_folder(folder: Path) -> None:
-    """The name of a new file is durable only once its folder is synced."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

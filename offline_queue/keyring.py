@@ -19,6 +19,7 @@ from offline_queue.vault import Vault, key_id, read_key
 
 CURRENT = "current"
 SUFFIX = ".key"
+DOOMED = ".doomed"
 ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -120,19 +121,27 @@ def settled(folder: Path, name: str) -> None:
     _sync(folder)
 
 
+def doomed(folder: Path) -> list[bytes]:
+    """Keys whose destruction was begun and cut short; `destroy` goes on with it."""
+    return [bytes.fromhex(path.stem) for path in sorted(folder.glob(f"*{DOOMED}")) if ID.fullmatch(path.stem)]
+
+
 def destroy(folder: Path, name: bytes) -> None:
     """Overwrite and remove a key that does not seal. VaultError `vault.keyring` for the current one."""
     keys = read(folder)
     if name == keys.current:
         raise _unfit(folder, "the key that seals cannot be destroyed")
-    path = keys.all.get(name)
-    if path is None:
+    going = folder / f"{name.hex()}{DOOMED}"
+    if name in keys.all:  # first no key by its name: one half overwritten would make the whole folder unfit
+        keys.all[name].rename(going)
+        _sync(folder)
+    if not going.exists():
         return
-    with path.open("r+b") as file:
+    with going.open("r+b") as file:
         file.write(bytes(KEY_BYTES))
         file.flush()
         os.fsync(file.fileno())
-    path.unlink()
+    going.unlink()
     _sync(folder)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,6 +193,12 @@ class Tables:
         self.counter_signature = table("counter_signature")
         self.audit_seal = table("audit_seal")
         self.clock_floor = table("clock_floor")
+
+
+@functools.cache
+def names(table: str) -> tuple[str, ...]:
+    """The columns of a table by name, in the order of every SELECT and RETURNING here."""
+    return tuple(_COLUMNS[table].split())
 
 
 def columns(table: Any) -> list[Any]:

@@ -77,7 +77,7 @@ def rotate(
     """Begin a rotation, or go on with one that was interrupted. VaultError `vault.keyring` when there is no keyring."""
     new = _begin(folder)
     ring = keyring.Keyring(folder)
-    olds = [name for name in keyring.read(folder).all if name != new]
+    olds = [name for name in (*keyring.read(folder).all, *keyring.doomed(folder)) if name != new]
     items = sum(_rewrap(place, ring, progress) for place in places)
     kept, removed = [], []
     for old in olds:
@@ -86,7 +86,7 @@ def rotate(
             removed.append(old.hex())
         else:
             kept.append(old.hex())
-    if removed:
+    if removed or not kept:
         detail = {"current": new.hex(), "items": items, "removed": removed}
         with queue.database.write() as tables:
             audit.append(queue.database, tables, "key_rotated", None, detail)

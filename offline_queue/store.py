@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offline_queue import audit, audit_seal, claims, cms, countersign, inbox, keyhold, trust
+from offline_queue import audit, audit_seal, claims, cms, countersign, inbox, keyhold, statements, trust
 from offline_queue.audit import AuditReport
 from offline_queue.clock import Clock, boot_id, stamp
 from offline_queue.database import Database
 from offline_queue.envelope import Manifest, check
-from offline_queue.errors import DamagedEntry, QueueConflict, QueueFull, VaultError
+from offline_queue.errors import DamagedEntry, QueueConflict, VaultError
 from offline_queue.lookup import Lookup, payload_aad
 from offline_queue.models import (
     CheckReport,
@@ -31,27 +29,15 @@ from offline_queue.models import (
     Submission,
     Tables,
 )
+from offline_queue.room import Limits, Room, free_bytes
 from offline_queue.signers import Signer
-from offline_queue.states import OPEN, Event, State
+from offline_queue.states import Event, State
 from offline_queue.trust import TimeSource, Trust
 from offline_queue.vault import Vault
 
-MIB = 1024 * 1024
+__all__ = ["Limits", "Queue", "free_bytes"]
 
-
-@dataclass(frozen=True)
-class Limits:
-    """When to refuse a new submission. reserve_bytes stay free on the disk, for what is already promised: a
-    full disk
-    cannot even delete. At most open_entries may wait."""
-
-    reserve_bytes: int = 64 * MIB
-    open_entries: int = 5000
-
-
-def free_bytes(folder: Path) -> int:
-    """Bytes an ordinary process may still write to the disk of `folder`."""
-    return shutil.disk_usage(folder).free
+HEAD_BYTES = 4096  # of sealed bytes: more than stands before the ciphertext
 
 
 class Queue(Lookup):
@@ -63,8 +49,7 @@ class Queue(Lookup):
     ) -> None:
         super().__init__(database, vault)
         self.station_id = station_id
-        self._limits = limits
-        self._free = free
+        self.room = Room(database, limits, free)
         self._hold = keyhold.hold(database.path, vault)
 
     @classmethod
@@ -104,19 +89,11 @@ class Queue(Lookup):
         """QueueFull (`queue.disk_low`, `queue.full`) when `size` more bytes would not fit, ClockUntrusted when it
         could not be dated. Ask before a capture."""
         self.check_clock()
-        free = self._free(self.database.path.parent)
-        if free - 2 * size < self._limits.reserve_bytes:
-            raise QueueFull(
-                "queue.disk_low",
-                f"{free // MIB} MiB free, {self._limits.reserve_bytes // MIB} MiB are kept in reserve",
-                "free space on the station's disk; what waits is still sent",
-            )
-        with self.database.read() as tables:  # only what is open: entries in custody may be very many
-            waiting = tables.submission.select().where(tables.submission.state.in_(OPEN)).count()
-        if waiting >= self._limits.open_entries:
-            raise QueueFull(
-                "queue.full", f"{waiting} submissions wait", "restore the connection to the gateway"
-            )
+        self.room.check(size)
+
+    def tidy(self) -> None:
+        """For the pauses of the sync process: see Room.tidy."""
+        self.room.tidy()
 
     def clock_trust(self) -> Trust:
         """What the wall clock's time rests on at this moment."""
@@ -130,11 +107,13 @@ class Queue(Lookup):
 
     def confirm_clock(self, officer: str) -> None:
         """An officer (id, no name) compared the clock with a watch. Holds for this boot, until the clock is set."""
-        with self.database.write() as tables:
-            before = trust.confirm(self.database, tables)
-            audit.append(
-                self.database, tables, "clock_confirmed", None, {"officer": officer, "floor": before}
-            )
+
+        def confirm() -> None:
+            with self.database.write() as tables:
+                detail = {"officer": officer, "floor": trust.confirm(self.database, tables)}
+                audit.append(self.database, tables, "clock_confirmed", None, detail)
+
+        self.room.used_by(confirm)
 
     def enqueue(self, submission: Submission, signer: Signer) -> Entry:
         """Seal, sign, store and audit in one transaction; once this returns, the submission survives a
@@ -145,26 +124,26 @@ class Queue(Lookup):
         """
         check(submission, self.station_id)
         digest = hashlib.sha256(submission.payload).hexdigest()
-        existing = self._existing(submission, digest)
-        if existing is not None:
-            return existing
-        self.check_room(len(submission.payload))
-        sealed = self._vault.seal(submission.payload, payload_aad(submission.submission_id))
-        with self.database.write() as tables:
-            if self._find(tables, submission) is None:
-                self._insert(tables, submission, digest, sealed, signer)
-        found = self._existing(submission, digest)
-        assert found is not None
-        return found
+        row = self._find(submission)
+        if row is None:
+            self.check_room(len(submission.payload))
+            sealed = self._vault.seal(submission.payload, payload_aad(submission.submission_id))
+            with self.database.write() as tables:  # another process may have been quicker
+                row = self._find(submission) or self._insert(tables, submission, digest, sealed, signer)
+        return self._same(row, submission, digest)
 
     def _insert(
         self, tables: Tables, submission: Submission, digest: str, sealed: bytes, signer: Signer
-    ) -> None:
+    ) -> dict[str, Any]:
+        aad = payload_aad(submission.submission_id)
+        if not self._vault.is_current(sealed[:HEAD_BYTES]):  # a rotation came between
+            sealed = self._vault.renewed(sealed, aad)
         now, trusted = self.database.clock.utcnow(), trust.assess(self.database, tables)
         if trusted is Trust.UNKNOWN:  # the clock was set since check_room
             raise trust.untrusted(now)
         clear = self._clear_columns(submission, digest, stamp(now)) | {"clock_trust": str(trusted)}
-        seq = tables.submission.insert(clear).execute()
+        row = statements.add_submission(self.database, clear)
+        seq = row["seq"]
         manifest = Manifest(
             submission_id=submission.submission_id,
             tcn=submission.tcn,
@@ -175,14 +154,12 @@ class Queue(Lookup):
             created_at=now,
             sha256=digest,
             size=len(submission.payload),
-            prev_audit=audit.head(tables).hex(),
+            prev_audit=statements.audit_head(self.database)[1].hex(),
         ).to_bytes()
         signature = cms.sign_detached(manifest, signer, now)
-        sealed = self._vault.renewed(sealed, payload_aad(submission.submission_id))
-        tables.payload.insert(
-            {"seq": seq, "sealed": sealed, "sealed_sha256": hashlib.sha256(sealed).hexdigest()}
-        ).execute()
-        tables.envelope.insert({"seq": seq, "manifest": manifest, "signature": signature}).execute()
+        stored = {"seq": seq, "sealed": sealed, "sealed_sha256": hashlib.sha256(sealed).hexdigest()}
+        statements.add(self.database, "payload", stored)
+        statements.add(self.database, "envelope", {"seq": seq, "manifest": manifest, "signature": signature})
         detail = {
             "sha256": digest,
             "size": len(submission.payload),
@@ -192,6 +169,7 @@ class Queue(Lookup):
         detail["manifest_sha256"] = hashlib.sha256(manifest).hexdigest()
         audit.append(self.database, tables, "enqueued", submission.submission_id, detail)
         audit_seal.seal(self.database, tables, signer, self.station_id, "submission")
+        return row
 
     def _clear_columns(self, submission: Submission, digest: str, created_at: str) -> dict[str, Any]:
         return {
@@ -209,17 +187,10 @@ class Queue(Lookup):
             "monotonic_ms": claims.now_ms(self.database),
         }
 
-    def _find(self, tables: Tables, submission: Submission) -> dict[str, Any] | None:
-        t = tables.submission
-        same = (t.submission_id == submission.submission_id) | (t.tcn == submission.tcn)
-        found: dict[str, Any] | None = t.select().where(same).first()
-        return found
+    def _find(self, submission: Submission) -> dict[str, Any] | None:
+        return statements.submission_like(self.database, submission.submission_id, submission.tcn)
 
-    def _existing(self, submission: Submission, digest: str) -> Entry | None:
-        with self.database.read() as tables:
-            row = self._find(tables, submission)
-        if row is None:
-            return None
+    def _same(self, row: dict[str, Any], submission: Submission, digest: str) -> Entry:
         wanted = (submission.submission_id, submission.tcn, digest)
         if (row["submission_id"], row["tcn"], row["sha256"]) != wanted:
             raise QueueConflict(
@@ -233,38 +204,45 @@ class Queue(Lookup):
 
     def claim(self, worker: str, lease_s: float) -> Claim | None:
         """The next due entry, leased to `worker`; None when nothing is due."""
-        return claims.claim(self.database, worker, lease_s)
+        return self.room.used_by(lambda: claims.claim(self.database, worker, lease_s))
 
     def settle(self, claim: Claim, outcome: Outcome) -> Entry:
         """How the attempt ended. LeaseLost when the lease ran out and another worker has it."""
-        return claims.settle(self.database, claim, outcome)
+        return self.room.used_by(lambda: claims.settle(self.database, claim, outcome))
 
     def recover(self, worker: str) -> int:
         """Call when the one worker of this name starts: its former leases end. Returns how many there
         were."""
-        return claims.recover(self.database, worker)
+        return self.room.used_by(lambda: claims.recover(self.database, worker))
 
     def hold(self, submission_id: str, reason: str = "") -> Entry:
         """Stop an entry that waits."""
-        return claims.step(self.database, submission_id, Event.HOLD, reason)
+        return self._step(submission_id, Event.HOLD, reason)
 
     def release(self, submission_id: str, reason: str = "") -> Entry:
         """Let a held entry go on: the gateway is asked first whether it has it."""
-        return claims.step(self.database, submission_id, Event.RELEASE, reason)
+        return self._step(submission_id, Event.RELEASE, reason)
 
     def retry(self, submission_id: str, reason: str = "") -> Entry:
         """Take an entry out of quarantine: the gateway is asked first whether it has it."""
-        return claims.step(self.database, submission_id, Event.RETRY, reason)
+        return self._step(submission_id, Event.RETRY, reason)
+
+    def _step(self, submission_id: str, event: Event, reason: str) -> Entry:
+        return self.room.used_by(lambda: claims.step(self.database, submission_id, event, reason))
 
     # responses
 
     def keep_response(self, seq: int, tcr: str, content: bytes, *, tot: str, signature: bytes) -> bool:
         """Keep a verified response once and move the cursor. True when it is new."""
-        return inbox.keep(self.database, self._vault, seq, tcr, content, tot, signature)
+        return self.room.used_by(
+            lambda: inbox.keep(self.database, self._vault, seq, tcr, content, tot, signature), small=False
+        )
 
     def quarantine_response(self, seq: int | None, code: str, message: str, raw: bytes) -> bool:
         """Keep, apart from the rest, a response that may not be believed."""
-        return inbox.quarantine(self.database, self._vault, seq, code, message, raw)
+        return self.room.used_by(
+            lambda: inbox.quarantine(self.database, self._vault, seq, code, message, raw), small=False
+        )
 
     def responses(self, after: int = 0) -> list[StoredResponse]:
         """Responses with a number above `after`, in order."""
@@ -278,18 +256,22 @@ class Queue(Lookup):
         return inbox.cursor(self.database)
 
     def move_cursor(self, seq: int) -> None:
-        inbox.advance(self.database, seq)
+        self.room.used_by(lambda: inbox.advance(self.database, seq))
 
     # proof
 
     def seal_audit(self, signer: Signer, reason: str = "request") -> bool:
         """Sign the head of the audit chain now. False when it already is, or the clock is not trusted."""
-        with self.database.write() as tables:
-            return audit_seal.seal(self.database, tables, signer, self.station_id, reason)
+
+        def seal() -> bool:
+            with self.database.write() as tables:
+                return audit_seal.seal(self.database, tables, signer, self.station_id, reason)
+
+        return self.room.used_by(seal)
 
     def seal_audit_when_due(self, signer: Signer) -> str | None:
         """Sign the head at the first call of a boot and then each hour. Returns the reason, None if not due."""
-        return audit_seal.seal_when_due(self.database, signer, self.station_id)
+        return self.room.used_by(lambda: audit_seal.seal_when_due(self.database, signer, self.station_id))
 
     def counter_sign_held(self, signer: Signer) -> tuple[str, ...]:
         """Vouch for what is held because its certificate ran out, and let it go on (countersign.py)."""

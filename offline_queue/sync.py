@@ -67,7 +67,8 @@ class StepReport:
 
 class Sync:
     """One worker. deadline_s: the transport's total deadline, so that a lease outlives an attempt. refusals: so many
-    definite ones put an entry into quarantine; until then it is asked for and sent again like one without an answer."""
+    definite ones put an entry into quarantine; until then it is asked for and sent again like one without an answer.
+    idle: called before each wait of `run`."""
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class Sync:
         poll_s: float = 5.0,
         backoff: Backoff | None = None,
         refusals: int = 1,
+        idle: Callable[[], None] = lambda: None,
     ) -> None:
         self._queue = queue
         self._transport = transport
@@ -91,6 +93,7 @@ class Sync:
         self._poll_s = poll_s
         self._backoff = backoff or Backoff()
         self._refusals = refusals
+        self._idle = idle
         self.breaker = Breaker(clock, self._backoff)
         self._stale = False
 
@@ -247,6 +250,7 @@ class Sync:
                 if pull or report.busy:
                     next_pull = self._clock.monotonic() + (0.0 if report.accepted else self._poll_s)
             if not stop():
+                self._idle()
                 self._clock.sleep(TICK_S)
 
     def _pass(self, pull: bool, stop: Callable[[], bool], on_progress: Callable[[], None]) -> StepReport:

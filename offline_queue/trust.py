@@ -30,6 +30,7 @@ STATUS_OFFSET = 40  # of `status` in struct timex where long has 64 bits
 MARKER = Path("/run/systemd/timesync/synchronized")
 SLACK_MS = 2_000  # seconds that wall and monotonic time may move apart at once
 DRIFT_PER_MILLE = 1  # and beside: a free-running clock, slewed, gains or loses less than 1 ms a second
+FLOOR = ("at", "boot", "monotonic_ms", "trust")
 FLOOR_STEP_MS = 60_000  # the floor is written at most once a minute
 
 
@@ -72,11 +73,12 @@ def system(kernel: Callable[[], bool] = kernel_synchronised, marker: Path = MARK
     return Sync.ONCE if marker.exists() else Sync.NEVER
 
 
-def assess(database: Database, tables: Tables) -> Trust:
-    """Trust of the wall clock at this moment. No source set: confirmed by whoever set the station up."""
+def assess(database: Database, _: Tables) -> Trust:
+    """Trust of the wall clock at this moment, inside a transaction. No source set: confirmed by whoever set the
+    station up."""
     if database.time_source is None:
         return Trust.CONFIRMED
-    said, floor = database.time_source(), tables.clock_floor.select().first()
+    said, floor = database.time_source(), _floor(database)
     if floor is None:
         return Trust.UNKNOWN if said is Sync.NEVER else Trust.SYNCHRONISED
     gone = _gone_ms(database, floor)
@@ -96,16 +98,16 @@ def observe(database: Database, tables: Tables) -> Trust:
     trust = assess(database, tables)
     if database.time_source is None or trust is Trust.UNKNOWN:
         return trust
-    floor = tables.clock_floor.select().first()
+    floor = _floor(database)
     known = floor is not None and (floor["boot"], floor["trust"]) == (database.boot, str(trust))
-    if not known or _gone_ms(database, floor) >= FLOOR_STEP_MS:
+    if floor is None or not known or _gone_ms(database, floor) >= FLOOR_STEP_MS:
         _write(database, tables, trust)
     return trust
 
 
 def confirm(database: Database, tables: Tables) -> str | None:
     """An officer says that the wall clock is right: a new floor, even a lower one. Returns the floor before."""
-    floor = tables.clock_floor.select().first()
+    floor = _floor(database)
     _write(database, tables, Trust.CONFIRMED)
     return None if floor is None else str(floor["at"])
 
@@ -117,6 +119,11 @@ def untrusted(now: dt.datetime) -> ClockUntrusted:
         f"nobody vouches for the station's clock, which shows {stamp(now)}",
         "connect to the network, or let an officer compare it with a watch: station clock confirm",
     )
+
+
+def _floor(database: Database) -> dict[str, Any] | None:
+    rows = database.sql(f"SELECT {', '.join(FLOOR)} FROM clock_floor")  # noqa: S608 - our words
+    return dict(zip(FLOOR, rows[0], strict=True)) if rows else None
 
 
 def _gone_ms(database: Database, floor: dict[str, Any]) -> int:
@@ -137,7 +144,7 @@ def _write(database: Database, tables: Tables, trust: Trust) -> None:
         "monotonic_ms": _now_ms(database),
         "trust": str(trust),
     }
-    if tables.clock_floor.select().first() is None:
+    if _floor(database) is None:
         tables.clock_floor.insert(row | {"one": 1}).execute()
     else:
         tables.clock_floor.update(**row).execute()

@@ -6,14 +6,15 @@ A backup is one file (still sealed: it needs the station keys too) and its SHA-2
 from __future__ import annotations
 
 import hashlib
-import itertools
 import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from offline_queue.database import APPLICATION_ID, SHARED, sync_file, sync_folder, translated
+from offline_queue import durable
+from offline_queue.database import APPLICATION_ID, SHARED, translated
+from offline_queue.durable import sync_file, sync_folder
 from offline_queue.errors import StoreFault
 from offline_queue.states import State
 from offline_queue.store import Queue
@@ -76,10 +77,7 @@ def put_back(copy: Path, database: Path) -> Path | None:
         shutil.copyfile(copy, draft)
         draft.chmod(SHARED)
         sync_file(draft)
-        aside = _move_aside(database)
-        draft.rename(database)
-        sync_folder(database.parent)
-        return aside
+        return durable.into_place(draft, database)
     except OSError as error:
         raise StoreFault(
             "backup.cannot_write", f"{database}: {error.strerror}", "check its folder and disk"
@@ -106,19 +104,6 @@ def vacuum(queue: Queue) -> Sizes:
         queue.database.sql("VACUUM")
     queue.database.checkpoint()
     return Sizes(before, queue.database.path.stat().st_size)
-
-
-def _move_aside(database: Path) -> Path | None:
-    if not database.exists():
-        return None
-    number = next(n for n in itertools.count(1) if not Path(f"{database}.aside-{n}").exists())
-    aside = Path(f"{database}.aside-{number}")
-    for suffix in ("-wal", ""):
-        part = Path(f"{database}{suffix}")
-        if part.exists():
-            part.rename(f"{aside}{suffix}")
-    Path(f"{database}-shm").unlink(missing_ok=True)
-    return aside
 
 
 def sidecar(path: Path) -> Path:

@@ -7,9 +7,11 @@ is docs/gateway-protocol.md. Everything that is not an answer of that protocol r
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -53,8 +55,10 @@ class HttpsTransport:
         budget: Budget,
         clock: Clock,
         pins: frozenset[str] = frozenset(),
+        renewed: Callable[[], None] = lambda: None,
     ) -> None:
         self._base = base
+        self._renewed = renewed
         self._budget = budget
         self._clock = clock
         context.sslsocket_class = socket_class(budget, pins)
@@ -121,6 +125,7 @@ class HttpsTransport:
             raise faults.not_understood(f"HTTP {answer.status}, {error}"[:200]) from error
 
     def _exchange(self, method: str, path: str, limit: int, **body: Any) -> Answer:
+        self._renewed()
         self._budget.start()
         try:
             with self._session.request(
@@ -152,7 +157,32 @@ def open_transport(uri: str, options: Mapping[str, str], clock: Clock) -> HttpsT
         pins = pins_of(options.get("pin_sha256", ""))
     except ValueError as error:
         raise TransportFault("gateway.options", str(error), "see docs/queue-network.md") from error
-    return HttpsTransport(uri.rstrip("/"), client_context(options), options["ca"], budget, clock, pins)
+    context = client_context(options)
+    renewed = Renewed(context, options)
+    return HttpsTransport(uri.rstrip("/"), context, options["ca"], budget, clock, pins, renewed)
+
+
+class Renewed:
+    """Looks before each exchange whether our certificate's file is another one, and takes it; a file that is unfit
+    leaves the one that is in use."""
+
+    def __init__(self, context: ssl.SSLContext, options: Mapping[str, str]) -> None:
+        self._context, self._options = context, options
+        self._seen = self._look()
+
+    def __call__(self) -> None:
+        now = self._look()
+        if now != self._seen:
+            self._seen = now
+            with contextlib.suppress(TransportFault):
+                _show(self._context, self._options)
+
+    def _look(self) -> tuple[int, int]:
+        try:
+            status = Path(self._options["client_cert"]).stat()
+        except OSError:
+            return 0, 0
+        return status.st_ino, status.st_mtime_ns
 
 
 def client_context(options: Mapping[str, str]) -> ssl.SSLContext:
@@ -166,8 +196,13 @@ def client_context(options: Mapping[str, str]) -> ssl.SSLContext:
         raise TransportFault(
             "gateway.own_ca", f"{options['ca']}: {error}", "check gateway.ca in station.toml"
         ) from error
-    if "client_cert" not in options:
-        return context
+    if "client_cert" in options:
+        _show(context, options)
+    return context
+
+
+def _show(context: ssl.SSLContext, options: Mapping[str, str]) -> None:
+    """The certificate that new connections show."""
     try:
         context.load_cert_chain(options["client_cert"], options.get("client_key"), password=_no_password)
     except (OSError, ssl.SSLError) as error:
@@ -176,7 +211,6 @@ def client_context(options: Mapping[str, str]) -> ssl.SSLContext:
             f"{options['client_cert']} with {options.get('client_key')}: {error}",
             "check gateway.client_cert and gateway.client_key in station.toml",
         ) from error
-    return context
 
 
 def _no_password() -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from station.bench import queue_shim
-from station.bench.queue_kill import ZERO, forget, judge
+from station.bench.queue_kill import ZERO, bad_places, forget, judge
 from station.bench.queue_work import make_base
 
 ERRORS = (errno.EIO, errno.ENOSPC)
@@ -35,6 +35,7 @@ def run(
         "places": runs,
         "errors": 2 * runs,
         "ended_with": {key[5:]: count for key, count in counts.most_common() if key.startswith("with ")},
+        "bad": bad_places(counts),
         "must_be_zero": {what: counts[what] for what in MUST_BE_ZERO},
     }
 
@@ -52,7 +53,7 @@ def tried(places: Iterable[int], progress: Callable[[str], None] = lambda _: Non
             told = worker.do(folder, arm=(at, error))
             ending = told.get("error") or told.get("unclear", "").split(":")[0] or "no error: went on"
             counts = Counter({"error_without_code": int("unclear" in told), f"with {ending}": 1})
-            counts.update(judge(folder, worker.do(folder), complete=True))
+            counts.update(judge(folder, worker.do(folder), complete=True, where=f"{error} at {at}, {ending}"))
             forget(folder)
             progress(f"{next(done)} of {len(tries)}")
             return counts

@@ -16,11 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from offline_queue.errors import QueueError, VaultError
+from offline_queue import upkeep
+from offline_queue.errors import QueueError, StoreFault, VaultError
 from offline_queue.states import State
 from offline_queue.store import Queue
 from station.bench import queue_shim
-from station.bench.queue_work import FIRST, MORE, OLD, Work, make_base, number, submission
+from station.bench.queue_gate import number, submission
+from station.bench.queue_work import FIRST, MORE, OLD, Work, make_base
 
 ZERO = ("lost", "doubled", "falsely_sent", "unopenable", "audit_broken", "unclear")
 
@@ -48,6 +50,7 @@ def run(
         "changes_of_a_whole_run": max(at for at, _ in points),
         "killed": counts["killed"],
         "killed_in": stages,
+        "bad": bad_places(counts),
         "must_be_zero": {what: counts[what] for what in ZERO} | {"not_killed": runs - counts["killed"]},
     }
 
@@ -56,9 +59,16 @@ def _kill(worker: queue_shim.Worker, folder: Path, point: tuple[int, int], mutan
     """One kill, then the work is finished; what came of it, as counts."""
     told = worker.do(folder, arm=point, mutant=mutant)
     counts = Counter({"killed": int(told["killed"]), f"in {told['stage']}": int(told["killed"])})
-    counts.update(judge(folder, worker.do(folder, mutant=mutant), complete=True))
+    counts.update(
+        judge(folder, worker.do(folder, mutant=mutant), complete=True, where=f"{point} {told['stage']}")
+    )
     forget(folder)
     return counts
+
+
+def bad_places(counts: Counter[str]) -> list[str]:
+    """Where and why something was wrong, as `judge` noted it."""
+    return sorted(key[4:] for key in counts if key.startswith("bad "))
 
 
 def _points(base: Path, runs: int, chance: random.Random) -> list[tuple[int, int]]:
@@ -74,26 +84,43 @@ def _points(base: Path, runs: int, chance: random.Random) -> list[tuple[int, int
     return points
 
 
-def judge(folder: Path, told: dict[str, Any], *, complete: bool) -> Counter[str]:
+def judge(folder: Path, told: dict[str, Any], *, complete: bool, where: str = "") -> Counter[str]:
     """What is wrong with a queue and its gateway. complete: everything must be sent, else only what was saved be there.
-    told: how the process that worked last ended."""
-    work = Work(folder)
-    wrong = Counter({"unclear": int("unclear" in told or bool(told.get("error")))})
+    told: how the process that worked last ended. where: noted, with the reason, when something is wrong."""
+    reason = told.get("unclear") or told.get("error", "")
     try:
-        with work.open() as queue:
-            entries = {entry.submission_id: entry for entry in queue.entries()}
-            wrong["audit_broken"] = int(not queue.verify_audit().ok)
-            for words in work.marks():
-                wrong["lost"] += words[0] == "saved" and not _is_kept(queue, words[1], words[2])
-            arrived = work.gateway.effects()
-            sent = {n for n, e in entries.items() if e.state in (State.CUSTODY, State.ANSWERED)}
-    except (QueueError, ValueError):
-        return wrong + Counter(unopenable=1)
+        wrong = _looked_at(folder, complete) + Counter(unclear=int(bool(reason)))
+    except (QueueError, ValueError) as error:
+        wrong, reason = Counter(unopenable=1, unclear=int(bool(reason))), f"{reason} {error}"
+    if any(wrong.values()):
+        wrong[f"bad {where}: {reason}"] += 1
+    return wrong
+
+
+def _looked_at(folder: Path, complete: bool) -> Counter[str]:
+    work, wrong = Work(folder), Counter[str]()
+    with work.open() as queue:
+        entries = {entry.submission_id: entry for entry in queue.entries()}
+        wrong["audit_broken"] = int(not queue.verify_audit().ok)
+        sent = {n for n, e in entries.items() if e.state in (State.CUSTODY, State.ANSWERED)}
+        for words in work.marks():
+            wrong["lost"] += words[0] == "saved" and not _is_kept(queue, words[1], words[2])
+            wrong["lost"] += words[0] == "sent" and words[1] not in sent
+            wrong["lost"] += words[0] == "copied" and not _is_whole(folder / words[1])
+    arrived = work.gateway.effects()
     wrong["doubled"] = len(arrived) - len(set(arrived))
     wrong["falsely_sent"] = len(sent - set(arrived)) + work.gateway.wrong()
     if complete:
         wrong["lost"] += len({f"s-{n}" for n in (*OLD, *FIRST, *MORE)} - set(arrived))
     return wrong
+
+
+def _is_whole(copy: Path) -> bool:
+    try:
+        upkeep.check(copy)
+    except StoreFault:
+        return False
+    return True
 
 
 def _is_kept(queue: Queue, submission_id: str, digest: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,9 +25,14 @@ from offline_queue.vault import Vault
 
 
 def make(
-    path: Path, vault: Vault, signer: Signer, station: str, submissions: Sequence[Submission]
+    path: Path,
+    vault: Vault,
+    signer: Signer,
+    station: str,
+    submissions: Sequence[Submission],
+    live: Callable[[Queue], None] = lambda _: None,
 ) -> list[Entry]:
-    """Write the file and tell what is in it."""
+    """Write the file and tell what was put in. live: what that program did with them before it was replaced."""
     with tempfile.TemporaryDirectory() as name:
         newer = Path(name) / "queue.db"
         with (
@@ -35,6 +40,7 @@ def make(
             Queue.open(newer, vault, SystemClock(), station_id=station) as queue,
         ):
             made = [queue.enqueue(each, signer) for each in submissions]
+            live(queue)
         _copy(newer, path)
     return made
 

@@ -40,12 +40,15 @@ def compiled(folder: Path) -> Path:
 
 
 class Worker:
-    """One worker process. log: record every change there; no_dirsync: a build that forgets to sync folders."""
+    """One worker process. log: record every change there; no_dirsync: a build that forgets to sync folders; root: look
+    at all that lies below it (the queues alone when it is not given)."""
 
-    def __init__(self, base: Path, log: Path | None = None, no_dirsync: bool = False) -> None:
+    def __init__(
+        self, base: Path, log: Path | None = None, no_dirsync: bool = False, root: Path | None = None
+    ) -> None:
         library = base / LIBRARY
         library = library if library.exists() else compiled(base)
-        more = {"LD_PRELOAD": str(library), "QSHIM_ROOT": str(base / "q-")}
+        more = {"LD_PRELOAD": str(library), "QSHIM_ROOT": str(root or base / "q-")}
         if log is not None:
             more["QSHIM_LOG"] = str(log)
         if no_dirsync:

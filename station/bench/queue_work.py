@@ -20,21 +20,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from offline_queue import cms, erasure, keyring, rotation, upkeep
 from offline_queue import database as store_file
-from offline_queue.canonical import dumps, loads
-from offline_queue.clock import SystemClock, stamp
+from offline_queue import erasure, keyring, rotation, upkeep
+from offline_queue.clock import SystemClock
 from offline_queue.errors import QueueError
 from offline_queue.models import Entry, Submission
 from offline_queue.receipts import Verifier
-from offline_queue.signers import Signer, load_signer
+from offline_queue.signers import load_signer
 from offline_queue.states import TRANSITIONS, Event, State
 from offline_queue.store import Limits, Queue
 from offline_queue.sync import Sync
-from offline_queue.transports import Parcel
 from offline_queue.vault import Vault
-from offline_queue.wire import ResponsePage, SignedReceipt
 from station.bench import queue_old
+from station.bench.queue_gate import FolderGateway, submission
 from station.sim.pki import PkiPaths, make_pki
 
 STATION = "ST-BENCH"
@@ -52,19 +50,6 @@ STAGES = (
     "audit",
 )
 OLD, FIRST, MORE = range(1, 5), range(5, 15), range(15, 19)  # OLD: were there in schema 1
-PAYLOAD = 9000
-
-
-def number(submission_id: str) -> int:
-    """The n it was made from."""
-    return int(submission_id.split("-")[1])
-
-
-def submission(n: int) -> Submission:
-    """Always the same bytes for the same n."""
-    return Submission(
-        f"s-{n}", f"BENCH{n:08}", "CAR", "ZZ0000000", (f"payload {n} " * PAYLOAD).encode()[:PAYLOAD]
-    )
 
 
 class Shim:
@@ -83,57 +68,6 @@ class Shim:
 
     def count(self) -> int:
         return int(self._library.qshim_count()) if self._library is not None else 0
-
-
-class FolderGateway:
-    """Keeps what arrives in a folder, takes everything as often as it comes, and signs. It never removes doubles: that
-    none come is the station's work."""
-
-    def __init__(self, folder: Path, signer: Signer, step: Callable[[], None]) -> None:
-        self.folder, self._signer, self._step = folder, signer, step
-
-    def submit(self, parcel: Parcel) -> SignedReceipt:
-        self._step()
-        path = self.folder / parcel.submission_id
-        path.write_bytes(parcel.manifest)
-        cms.check_signature(parcel.manifest, parcel.signature)
-        with (self.folder / "effects").open("a") as effects:
-            effects.write(f"{parcel.submission_id} {_right(parcel)}\n")
-        self._step()
-        return self._receipt(path)
-
-    def status(self, submission_id: str) -> SignedReceipt | None:
-        self._step()
-        return self._receipt(self.folder / submission_id) if submission_id in self.effects() else None
-
-    def responses(self, after: int, limit: int) -> ResponsePage:  # noqa: ARG002
-        return ResponsePage((), False)
-
-    def close(self) -> None: ...
-
-    def effects(self) -> list[str]:
-        """The id of everything that arrived, as often as it did."""
-        return [line.split()[0] for line in self._lines()]
-
-    def wrong(self) -> int:
-        """How often bytes arrived that were not those of this submission."""
-        return sum(line.split()[1] != "True" for line in self._lines())
-
-    def _lines(self) -> list[str]:
-        path = self.folder / "effects"
-        return path.read_text().splitlines() if path.exists() else []
-
-    def _receipt(self, path: Path) -> SignedReceipt:
-        said, now = loads(path.read_bytes()), SystemClock().utcnow()
-        value = {name: said[name] for name in ("submission_id", "tcn")} | said["parts"][0]
-        value |= {"schema": 1, "gateway": "SIMULATED", "received_at": stamp(now), "custody": True}
-        value.pop("name")
-        receipt = dumps(value)
-        return SignedReceipt(receipt, cms.sign_detached(receipt, self._signer, now))
-
-
-def _right(parcel: Parcel) -> bool:
-    return parcel.transaction == submission(number(parcel.submission_id)).payload
 
 
 class Work:
@@ -210,6 +144,7 @@ class Work:
         for path in (target, upkeep.sidecar(target)):
             path.unlink(missing_ok=True)
         upkeep.backup(queue, target)
+        self.mark("copied copy.db")
 
     def _rotate(self, queue: Queue) -> None:
         """A new station key, everything wrapped anew, the old keys gone."""
@@ -294,6 +229,9 @@ def _inside(job: dict[str, Any], shim: Shim, tell: Callable[[str], None]) -> dic
     work = break_build(job.get("mutant", ""))(Path(job["folder"]), shim, tell)
     if not work.folder.exists():
         work.prepare()
+    if job.get("prepare_only"):
+        return {"error": "", "count": 0}
+    work.gateway.die_at = job.get("die_at_effect", 0)
     shim.arm(*job.get("arm", (0, 0)))
     try:
         work.run(tuple(job.get("stages", STAGES)))

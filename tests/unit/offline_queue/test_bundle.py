@@ -195,7 +195,7 @@ def test_an_id_that_has_other_bytes_here_is_a_conflict_of_that_entry_alone(
 def test_a_queue_without_room_refuses_and_keeps_what_it_has(
     second: Queue, written: Path, anchors: bytes
 ) -> None:
-    second._free = lambda _: 0
+    second.room._free = lambda _: 0
     with pytest.raises(QueueFull):
         take(second, written, anchors)
     assert second.entries() == []

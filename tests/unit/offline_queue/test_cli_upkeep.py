@@ -1,7 +1,8 @@
-"""`station queue vacuum|backup|restore`."""
+"""`station queue vacuum|backup|restore|mend`."""
 
 from __future__ import annotations
 
+import json
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -48,3 +49,23 @@ def test_a_queue_that_anybody_has_open_is_not_replaced(
             assert used.value.code == "environment.queue_in_use"
         queue.hold("sub-1")
     assert ask(capsys, saved, "list")["counts"] == {"held": 1}
+
+
+def test_mend_leaves_a_whole_queue_alone_and_saves_what_it_can_of_a_damaged_one(
+    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = next(tmp_path.rglob("queue.db"))
+    capsys.readouterr()
+    for more in ((), ("--look",)):
+        assert run(queue_cli, "mend", *more, "--config", str(saved), "--json") == 0
+        assert json.loads(capsys.readouterr().out)["whole"] is True
+    content = bytearray(database.read_bytes())
+    content[:4096] = bytes(4096)
+    database.write_bytes(content)
+    assert run(queue_cli, "mend", "--look", "--config", str(saved)) == 1
+    assert "not a database" in capsys.readouterr().out
+    assert run(queue_cli, "mend", "--config", str(saved), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["damaged"], told["asked"]) == ([], ["sub-1"])
+    assert Path(told["aside"]).exists()
+    assert run(queue_cli, "verify", "--config", str(saved)) == 0

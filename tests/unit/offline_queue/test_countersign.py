@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from offline_queue.errors import TransportFault
 from offline_queue.models import Submission
 from offline_queue.receipts import Verifier
 from offline_queue.signers import load_signer
 from offline_queue.store import Queue
 from offline_queue.sync import Sync
-from offline_queue.transports import load_transport
+from offline_queue.transports import Parcel, load_transport
 from offline_queue.vault import Vault
+from offline_queue.wire import ResponsePage, SignedReceipt
 from station.sim.gateway import running_gateway
 from station.sim.pki import Authority, PkiPaths, make_pki
 from tests.conftest import FrozenClock
@@ -90,3 +92,39 @@ def test_the_gateway_refuses_what_expired_and_nobody_vouched_for(pki: PkiPaths, 
         answer = client.put(content=content, said=said, headers={"Connection": "close"})
         assert (answer.status_code, answer.json()["code"]) == (422, "certificate.expired")
         assert gateway.submissions() == ()
+
+
+def test_a_damaged_one_does_not_stop_the_others(pki: PkiPaths, tmp_path: Path) -> None:
+    clock = FrozenClock(NOW)
+    vault = Vault.load(pki.station_vault_key)
+    with Queue.open(tmp_path / "q.db", vault, clock, station_id="station-1") as queue:
+        for n in (1, 2):
+            content = transaction(f"SIM-2026-00000{n}")
+            queue.enqueue(
+                Submission(f"s-{n}", f"SIM-2026-00000{n}", "CAR", HEADER.ori, content),
+                load_signer(pki.signing_uri),
+            )
+        clock.move(2 * 3600)
+        nobody = NeverAsked()
+        sync = Sync(queue, nobody, Verifier(pki.gateway_ca.read_bytes(), clock), clock, "sync")
+        assert sync.drain().expired == 2
+        queue.database.sql("DROP TRIGGER envelope_never_changes")
+        queue.database.sql("UPDATE envelope SET signature = x'30' WHERE seq = 1")
+        for path in (pki.station_signing_cert, pki.station_signing_key):
+            Path(f"{path}.next").replace(path)
+        assert queue.counter_sign_held(load_signer(pki.signing_uri)) == ("s-2",)
+        sync.drain()
+        assert queue.entry("s-1").state == "quarantined"
+
+
+class NeverAsked:
+    """A gateway that has nothing and may not be handed anything here."""
+
+    def submit(self, parcel: Parcel) -> SignedReceipt:
+        raise TransportFault("gateway.server_error", f"{parcel.submission_id} came")
+
+    def status(self, submission_id: str) -> SignedReceipt | None:
+        return None
+
+    def responses(self, after: int, limit: int) -> ResponsePage:
+        return ResponsePage((), False)

@@ -20,9 +20,10 @@ from offline_queue.clock import SystemClock
 from offline_queue.errors import EstError
 from offline_queue.est import Access, EstClient
 from offline_queue.signers import create_key, load_signer
+from offline_queue.transports.https import Renewed, client_context
 from station.__main__ import main
 from station.sim.est import SimulatedEst, running_est
-from station.sim.pki import Authority
+from station.sim.pki import BACKDATE, Authority
 from tests.contract import softhsm
 
 NOW = dt.datetime.now(dt.UTC)
@@ -201,3 +202,64 @@ def test_the_command_enrols_both_keys_and_renews_them(
     assert facts["signing"]["serial"] == said["serial"]
     assert facts["client"]["days_left"] == 89
     assert facts["sealing"]["error"]
+
+
+def test_what_is_due_is_renewed_by_itself_and_shown_from_the_next_exchange_on(
+    server: SimulatedEst, tmp_path: Path, repo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (repo / "systemd" / "station.toml.example").read_text()
+    for name in ("station-signing.key", "station-client.key"):
+        text = text.replace(f"${{CREDENTIALS_DIRECTORY}}/{name}", str(tmp_path / name))
+    text = text.replace("/etc/livescan/trust/station-ca.pem", str(tmp_path / "ca.pem"))
+    text = text.replace("/etc/livescan/trust", str(tmp_path))
+    config = tmp_path / "station.toml"
+    config.write_text(text)
+    due = ["keys", "renew", "--due", "--json", "--config", str(config)]
+    assert main(due) == 0
+    assert "not configured" in capsys.readouterr().out
+    own = f'[enrolment]\nserver = "{server.url}"\nca = "{tmp_path}/ca.pem"\nunder = "{tmp_path}/ca.pem"\n'
+    config.write_text(text + own)
+    (tmp_path / "password").touch(mode=0o600)
+    (tmp_path / "password").write_text("once\n")
+    first = ["--user", "ST-1", "--password-file", f"{tmp_path}/password", "--config", str(config)]
+    server.life = dt.timedelta(seconds=BACKDATE.total_seconds() / 3)  # two thirds are over when they come
+    for purpose in ("client", "signing"):
+        assert main(["keys", "enrol", "--purpose", purpose, *first]) == 0
+    server.life = dt.timedelta(days=90)
+    capsys.readouterr()
+    context = client_context(
+        {
+            "ca": f"{tmp_path}/ca.pem",
+            "client_cert": f"{tmp_path}/station-client.pem",
+            "client_key": f"{tmp_path}/station-client.key",
+        }
+    )
+    options = {
+        "client_cert": f"{tmp_path}/station-client.pem",
+        "client_key": f"{tmp_path}/station-client.key",
+    }
+    renewed = Renewed(context, options)
+    assert main(due) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["purpose"] for line in lines] == ["signing", "client"]
+    assert len(server.issued) == 4
+    before = renewed._seen
+    renewed()
+    assert renewed._seen != before
+    assert main(due) == 0
+    assert capsys.readouterr().out == ""
+    assert len(server.issued) == 4
+
+
+def test_one_that_cannot_be_renewed_does_not_keep_the_other(
+    tmp_path: Path, repo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        (repo / "systemd" / "station.toml.example").read_text().replace("/etc/livescan/trust", str(tmp_path))
+    )
+    own = f'[enrolment]\nserver = "https://127.0.0.1:9"\nca = "{tmp_path}/ca.pem"\nunder = "{tmp_path}/ca.pem"\n'
+    (tmp_path / "station.toml").write_text(text + own)
+    assert main(["keys", "renew", "--due", "--json", "--config", f"{tmp_path}/station.toml"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["purpose"] for line in lines] == ["signing", "client"]
+    assert all(line["error"].startswith("signer.") for line in lines)

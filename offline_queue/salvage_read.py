@@ -1,0 +1,210 @@
+"""Rows out of a damaged database, page by page: what SQLite's own `.recover` does, where that is not to be had.
+
+In: a copy of the file, its log played into it (wal.py). Out: `Recovered`, rows by table as their pages hold them,
+whether or not anything still leads to these pages; nothing of it is believed here. A row is known by the number and
+the types of its fields. Format: sqlite.org/fileformat2, sections 1.6 and 2.1. Why our own: decision 0010.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from offline_queue.envelope import LARGEST_PAYLOAD
+
+Row = dict[str, Any]
+TABLE_LEAF, INDEX_LEAF, INDEX_INNER = 0x0D, 0x0A, 0x02
+PAGE = 4096  # what SQLite takes by itself, and so the queue
+SIZES = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
+LARGEST_ROW = LARGEST_PAYLOAD + 64 * 1024
+# Field types of each table's rows: n the number of the row, t text, b blob, i integer; ? any, which may be absent at
+# the end, in rows of an older schema. Capital letters: may be NULL. Tables of which the rest can be told from the chain
+# are not here.
+SHAPES = {
+    "submission": "ntttttitittt" + "ii" + "?" * 14,
+    "payload": "nbt",
+    "envelope": "nbb",
+    "receipt": "nbbttt",
+    "response": "ntttbbt",
+    "response_quarantine": "nItttbt",
+    "audit": "nttitTtbb?",
+    "audit_seal": "nbbt",
+    "counter_signature": "iibtt",
+    "cursor": "ti",
+}
+INTEGERS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
+
+
+class Unreadable(ValueError):
+    """This cell is no row."""
+
+
+class Recovered:
+    """columns: table → its columns, as the program knows them. Close it."""
+
+    def __init__(self, file: Path, columns: Mapping[str, Sequence[str]]) -> None:
+        self._file = file.open("rb")
+        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._columns = columns
+        said = struct.unpack_from(">H", self._map, 16)[0] if len(self._map) > 18 else 0
+        self._size = {1: 65536}.get(said, said) if said == 1 or said in SIZES else PAGE
+        self._cells: dict[str, list[tuple[int, int]]] = {name: [] for name in SHAPES}
+        for page in range(len(self._map) // self._size):
+            for at in self._starts(page):
+                self._sort_in(page, at)
+
+    def close(self) -> None:
+        self._map.close()
+        self._file.close()
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """Every row that may be one of this table, one by one."""
+        for page, at in self._cells[table]:
+            try:
+                number, fields = self._record(page, at)
+            except Unreadable:
+                continue
+            names = self._columns[table]
+            row = dict.fromkeys(names) | dict(zip(names, fields, strict=False))
+            if SHAPES[table].startswith("n"):
+                row[names[0]] = number
+            yield row
+
+    def payload(self, seq: int) -> bytes | None:
+        """The sealed bytes under this number; None when there are none."""
+        for page, at in self._cells["payload"]:
+            try:
+                if self._local(page, at)[3] == seq:
+                    sealed = self._record(page, at)[1][1]
+                    return sealed if isinstance(sealed, bytes) else None
+            except Unreadable:
+                continue
+        return None
+
+    def _starts(self, page: int) -> Iterator[int]:
+        """Where in the file the cells of this page begin, as far as its head can be believed."""
+        start = page * self._size
+        head = start + 100 if page == 0 else start
+        kind = self._map[head]
+        if kind in (TABLE_LEAF, INDEX_LEAF, INDEX_INNER):
+            first = head + (12 if kind == INDEX_INNER else 8)
+            count = struct.unpack_from(">H", self._map, head + 3)[0]
+            for place in range(first, min(first + 2 * count, start + self._size - 1), 2):
+                offset = struct.unpack_from(">H", self._map, place)[0]
+                if first - start <= offset < self._size - 4:
+                    yield start + offset
+
+    def _sort_in(self, page: int, at: int) -> None:
+        try:
+            types = self._types(*self._local(page, at)[:2])[1]
+        except Unreadable:
+            return
+        for table, shape in SHAPES.items():
+            if _fits(types, shape):
+                self._cells[table].append((page, at))
+                return
+
+    def _kind(self, page: int) -> int:
+        return self._map[100 if page == 0 else page * self._size]
+
+    def _local(self, page: int, at: int) -> tuple[int, int, int, int]:
+        """(where its bytes on this page begin, how many they are, how many there are in all, its number)."""
+        kind = self._kind(page)
+        if kind == INDEX_INNER:
+            at += 4
+        size, at = self._varint(at)
+        number, at = self._varint(at) if kind == TABLE_LEAF else (0, at)
+        if not 0 < size <= LARGEST_ROW:
+            raise Unreadable
+        least = (self._size - 12) * 32 // 255 - 23
+        most = self._size - 35 if kind == TABLE_LEAF else (self._size - 12) * 64 // 255 - 23
+        here = least + (size - least) % (self._size - 4)
+        local = size if size <= most else here if here <= most else least
+        if at + local > (page + 1) * self._size:
+            raise Unreadable
+        return at, local, size, number
+
+    def _types(self, at: int, local: int) -> tuple[int, list[int]]:
+        """(where the fields begin, their serial types)."""
+        length, place = self._varint(at)
+        if not 1 < length <= local:
+            raise Unreadable
+        types = []
+        while place < at + length:
+            kind, place = self._varint(place)
+            types.append(kind)
+        if place != at + length:
+            raise Unreadable
+        return length, types
+
+    def _record(self, page: int, at: int) -> tuple[int, list[Any]]:
+        start, local, size, number = self._local(page, at)
+        length, types = self._types(start, local)
+        content = self._map[start : start + local]
+        if size > local:
+            content += self._overflow(struct.unpack_from(">I", self._map, start + local)[0], size - local)
+        fields, place = [], length
+        for kind in types:
+            wide = _wide(kind)
+            fields.append(_value(kind, content[place : place + wide]))
+            place += wide
+        if place != size:
+            raise Unreadable
+        return number, fields
+
+    def _overflow(self, page: int, left: int) -> bytes:
+        parts = []
+        while left > 0:
+            start = (page - 1) * self._size
+            if page < 2 or start + self._size > len(self._map):
+                raise Unreadable
+            take = min(left, self._size - 4)
+            parts.append(self._map[start + 4 : start + 4 + take])
+            left -= take
+            page = struct.unpack_from(">I", self._map, start)[0]
+        return b"".join(parts)
+
+    def _varint(self, at: int) -> tuple[int, int]:
+        value = 0
+        for n in range(9):
+            if at + n >= len(self._map):
+                raise Unreadable
+            byte = self._map[at + n]
+            if n == 8:
+                return (value << 8 | byte), at + 9
+            value = value << 7 | byte & 0x7F
+            if byte < 0x80:
+                return value, at + n + 1
+        raise Unreadable
+
+
+def _wide(kind: int) -> int:
+    if kind >= 12:
+        return (kind - 12) // 2
+    return {7: 8}.get(kind) or INTEGERS.get(kind, 0)
+
+
+def _value(kind: int, raw: bytes) -> Any:
+    if kind >= 12:
+        return raw.decode("utf-8", "replace") if kind & 1 else raw
+    if kind == 7:
+        return struct.unpack(">d", raw)[0]
+    if kind in INTEGERS:
+        return int.from_bytes(raw, "big", signed=True)
+    return {8: 0, 9: 1}.get(kind)
+
+
+def _fits(types: Sequence[int], shape: str) -> bool:
+    least = len(shape.rstrip("?"))
+    return least <= len(types) <= len(shape) and all(map(_is, types, shape))
+
+
+def _is(kind: int, wanted: str) -> bool:
+    if wanted == "?" or (kind == 0 and (wanted == "n" or wanted.isupper())):
+        return True
+    if kind >= 12:
+        return wanted.lower() == ("t" if kind & 1 else "b")
+    return wanted.lower() == "i" and kind in (1, 2, 3, 4, 5, 6, 8, 9)

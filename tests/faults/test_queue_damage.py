@@ -1,0 +1,13 @@
+"""A sample of the campaign `damage`; whole: `station bench queue --campaign damage`."""
+
+from __future__ import annotations
+
+from station.bench import queue_damage
+
+
+def test_a_damaged_sector_is_found_before_sending_and_the_rest_is_sent() -> None:
+    told = queue_damage.run(14, seed=3)
+    assert told["counts"]["live"] > 4
+    assert told["counts"]["found_at_boot"]
+    assert told["counts"]["sent"] > 100
+    assert not any(told["must_be_zero"].values()), told
