@@ -71,11 +71,13 @@ class BookingSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class QueueSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The offline queue and the key that seals it. reserve_mib: free disk below which new work is refused."""
+    """The offline queue and the key that seals it. reserve_mib: free disk below which new work is refused; ballast_mib:
+    disk held beside the queue and given up when the disk is full, so that what waits still leaves; 0: none."""
 
     database: Path
     station_key: Path
     reserve_mib: Annotated[int, Meta(ge=1)] = 64
+    ballast_mib: Annotated[int, Meta(ge=0, le=1024)] = 32
 
 
 class SigningSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -100,6 +102,15 @@ class GatewaySection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=
     retry_cap_s: Seconds = 60.0
     refusals: Annotated[int, Meta(ge=1, le=100)] = 1
     options: dict[str, str] = {}
+
+
+class EnrolmentSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where new certificates come from (EST): server, the authority of its TLS certificate, and the authority that ours
+    must be under. With it, certificates are renewed by themselves (docs/queue-keys.md)."""
+
+    server: Annotated[str, Meta(pattern=r"^https://")]
+    ca: Path
+    under: Path
 
 
 class ClockSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -127,6 +138,7 @@ class Settings(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     access: AccessSection
     web: WebSection = WebSection()
     clock: ClockSection = ClockSection()
+    enrolment: EnrolmentSection | None = None
 
     def time_source(self) -> TimeSource | None:
         """For Queue.open: what the system says of its clock, or None where the settings vouch for it."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from cryptography import x509
 
-from offline_queue import keyring, rotation
+from offline_queue import certificates, keyring, rotation
 from offline_queue.clock import SystemClock, stamp
 from offline_queue.errors import StoreFault, VaultError
 from offline_queue.rotation import Place, Rotated
@@ -115,8 +115,7 @@ def _client(settings: Settings, now: dt.datetime) -> dict[str, Any]:
 
 def life(certificate: x509.Certificate, now: dt.datetime) -> dict[str, Any]:
     """Subject, serial number, days left, and when two thirds of its life are over."""
-    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    due = start + (end - start) * 2 / 3
+    end, due = certificate.not_valid_after_utc, certificates.renewal_due(certificate)
     return {
         "subject": certificate.subject.rfc4514_string(),
         "serial": f"{certificate.serial_number:x}",

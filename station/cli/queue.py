@@ -38,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     settings = load_settings(args.config)
     if args.action == "restore":  # there need not be a queue that can be opened
         return queue_upkeep.restore(settings, args)
+    if args.action == "mend":
+        return queue_upkeep.mend(settings, args)
     database: Path = settings.queue.database
     if not database.exists():
         raise StoreFault(

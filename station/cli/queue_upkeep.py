@@ -1,4 +1,4 @@
-"""`station queue vacuum|backup|restore`: the file of the queue."""
+"""`station queue vacuum|backup|restore|mend`: the file of the queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from offline_queue import upkeep
+from offline_queue import salvage, upkeep
 from offline_queue.clock import SystemClock
 from offline_queue.store import Queue
 from offline_queue.vault import Vault
@@ -28,6 +28,8 @@ def add_actions(action: NewAction) -> None:
     backup.add_argument("file", type=Path)
     restore = action("restore", "put a copy in the queue's place; what was there is moved aside")
     restore.add_argument("file", type=Path)
+    mend = action("mend", "look whether the file is damaged and, if so, save everything that can be proved")
+    mend.add_argument("--look", action="store_true", help="only look")
 
 
 def _vacuum(queue: Queue, _: Settings, args: argparse.Namespace) -> int:
@@ -59,6 +61,24 @@ def restore(settings: Settings, args: argparse.Namespace) -> int:
     }
     _told(shown, args.json)
     return 0 if whole else 1
+
+
+def mend(settings: Settings, args: argparse.Namespace) -> int:
+    """0: whole, or mended and nothing has to be booked again; 1: something has to be (or, with --look, was found). As
+    systemd runs it before the services start; no process may have the queue open."""
+    database, clock = settings.queue.database, SystemClock()
+    vault = Vault.load(settings.queue.station_key)
+    if args.look:
+        problems = salvage.look(database, vault, clock, settings.station.id) if database.exists() else []
+        _told({"whole": not problems, "problems": problems}, args.json)
+        return 1 if problems else 0
+    done = salvage.mend(database, vault, clock, settings.station.id, settings.time_source())
+    shown = dataclasses.asdict(done) | {
+        "aside": str(done.aside) if done.aside else None,
+        "whole": not done.problems,
+    }
+    _told(shown if done.problems else {"whole": True}, args.json)
+    return 1 if done.damaged else 0
 
 
 def _told(shown: dict[str, Any], as_json: bool) -> None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from offline_queue import salvage
 from offline_queue.backoff import Backoff
 from offline_queue.clock import Clock, SystemClock
+from offline_queue.errors import StoreFault
 from offline_queue.receipts import Verifier
+from offline_queue.room import Limits, of_settings
 from offline_queue.store import Queue
 from offline_queue.sync import StepReport, Sync
 from offline_queue.transports import load_transport
@@ -42,6 +48,7 @@ class Parts:
     poll_s: float
     retry_cap_s: float = 60.0
     refusals: int = 1
+    limits: Limits = field(default_factory=Limits)
     more: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -60,6 +67,7 @@ class Parts:
             poll_s=gateway.poll_s,
             retry_cap_s=gateway.retry_cap_s,
             refusals=gateway.refusals,
+            limits=of_settings(settings.queue.reserve_mib, settings.queue.ballast_mib),
             more=gateway.options,
         )
 
@@ -90,7 +98,10 @@ def build(parts: Parts, clock: Clock, stack: ExitStack) -> tuple[Queue, Sync]:
     """Open everything; what is wrong with keys, certificates or the file raises its typed error now."""
     _only_one(parts.database, stack)
     vault = Vault.load(parts.station_key)
-    queue = stack.enter_context(Queue.open(parts.database, vault, clock, station_id=parts.station_id))
+    _refuse_damage(parts)
+    queue = stack.enter_context(
+        Queue.open(parts.database, vault, clock, station_id=parts.station_id, limits=parts.limits)
+    )
     options = {
         "ca": str(parts.ca),
         "client_cert": str(parts.client_cert),
@@ -113,7 +124,42 @@ def build(parts: Parts, clock: Clock, stack: ExitStack) -> tuple[Queue, Sync]:
         poll_s=parts.poll_s,
         backoff=Backoff(cap_s=parts.retry_cap_s),
         refusals=parts.refusals,
+        idle=queue.tidy,
     )
+
+
+def _refuse_damage(parts: Parts) -> None:
+    """What is damaged is found before anything is sent. StoreFault `queue.needs_mending`, `queue.not_examined`.
+
+    In a process of its own: looking takes memory for the whole log and the whole audit chain, and this process, which
+    runs for months, would keep it. What else is wrong with the file is said when it is opened.
+    """
+    if not parts.database.exists():
+        return
+    command = [sys.executable, "-m", __name__, str(parts.database), str(parts.station_key), parts.station_id]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    try:
+        problems = json.loads(done.stdout)
+    except ValueError:
+        raise StoreFault(
+            "queue.not_examined",
+            f"{parts.database} could not be looked at (status {done.returncode})",
+            "see the lines above; then: station queue verify",
+        ) from None
+    if problems:
+        raise StoreFault(
+            "queue.needs_mending",
+            f"{parts.database} is damaged: {problems[0]}",
+            "start the station again, or stop livescan-web and livescan-sync, then: station queue mend",
+        )
+
+
+def _look(database: str, station_key: str, station_id: str) -> list[str]:
+    """What is wrong with the file; a fault of another kind is left to whoever opens it next."""
+    try:
+        return salvage.look(Path(database), Vault.load(station_key), SystemClock(), station_id)
+    except StoreFault:
+        return []
 
 
 def serve(sync: Sync, stop: Callable[[], bool]) -> None:
@@ -169,3 +215,7 @@ def _only_one(database: Path, stack: ExitStack) -> None:
             f"another sync works on {database}",
             "see: systemctl status livescan-sync",
         ) from None
+
+
+if __name__ == "__main__":
+    print(json.dumps(_look(*sys.argv[1:])))

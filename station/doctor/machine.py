@@ -9,9 +9,12 @@ from __future__ import annotations
 import ctypes
 import datetime as dt
 import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
+from offline_queue import ballast
+from offline_queue.database import wal_bug
 from station.doctor.check import Check, fail, ok, warn
 from station.imaging.quality import nfiq2
 from station.settings import Settings
@@ -39,6 +42,31 @@ def check_disk(settings: Settings) -> Check:
     if free < 8 * reserve:
         return warn("disk", f"{free} MiB free in {folder}", "free space soon; see docs/queue.md on retention")
     return ok("disk", f"{free} MiB free in {folder}")
+
+
+def check_ballast(settings: Settings) -> Check:
+    """The disk space that is held for what waits, and given up when the disk is full."""
+    database, size = settings.queue.database, settings.queue.ballast_mib
+    if not size:
+        return ok("ballast", "none, by [queue] ballast_mib")
+    if not database.exists():
+        return ok("ballast", "made with the first booking")
+    parts = (ballast.of_queue(database, size << 20), ballast.of_audit(database, ballast.AUDIT_BYTES))
+    missing = sum(part.missing for part in parts) >> 20
+    if missing:
+        return warn(
+            "ballast",
+            f"{missing} MiB of it are not there: the disk was full, or there was no booking yet",
+            "free space; it is made again by itself, and new bookings are taken then",
+        )
+    return ok("ballast", f"{sum(part.size for part in parts) >> 20} MiB held beside the queue")
+
+
+def check_sqlite(_settings: Settings, *, version: str = sqlite3.sqlite_version) -> Check:
+    """The library under the queue. SQLite 3.7.0 to 3.51.2 can damage a file when two connections write at once."""
+    if wal_bug(version):
+        return ok("sqlite", f"{version} has the WAL-reset bug: avoided, only one process at a time may write")
+    return ok("sqlite", f"{version}, without the WAL-reset bug")
 
 
 def clock_state() -> int:

@@ -11,6 +11,7 @@ from station.settings import Settings
 CHECKS: tuple[Callable[[Settings], Check], ...] = (
     services.check_reader,
     machine.check_disk,
+    machine.check_ballast,
     machine.check_clock,
     machine.check_power,
     keys.check_station_key,
@@ -19,6 +20,7 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     keys.check_gateway_ca,
     keys.check_private_files,
     services.check_queue,
+    machine.check_sqlite,
     services.check_gateway,
     services.check_officers,
     machine.check_modem_manager,

@@ -9,8 +9,10 @@ from functools import lru_cache
 from typing import Protocol
 
 from drivers.remote import RemoteReader
-from offline_queue.signers import Signer, load_signer
-from offline_queue.store import Limits, Queue
+from offline_queue.errors import QueueError
+from offline_queue.room import of_settings
+from offline_queue.signers import Signer, certificate_path, load_signer
+from offline_queue.store import Queue
 from offline_queue.vault import Vault
 from station import flow, responses
 from station.access import Access
@@ -21,6 +23,7 @@ from station.kiosk.counter import Counter
 from station.kiosk.desk import Desk, DeskRules
 from station.kiosk.health import ReaderProbe, StatusBar
 from station.kiosk.outbox import Outbox
+from station.kiosk.papers import Papers
 from station.kiosk.sessions import Sessions
 from station.kiosk.set_desk import SetCheck
 from station.set_check import officer_gallery
@@ -40,7 +43,7 @@ def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
     vault = Vault.load(settings.queue.station_key)
     store = BookingStore.open(settings.booking.database, vault)
     stack.callback(store.close)
-    limits = Limits(reserve_bytes=settings.queue.reserve_mib << 20)
+    limits = of_settings(settings.queue.reserve_mib, settings.queue.ballast_mib)
     queue = Queue.open(
         settings.queue.database,
         vault,
@@ -54,11 +57,12 @@ def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
     bar = _status_bar(settings, outbox, clock)
     signer = _signer(settings)
     time = TimeDesk(queue, signer, clock)
+    papers = Papers(signer, settings.gateway.client_cert, clock)
     return Counter(
         desk=_desk(settings, store, queue, clock, stack, signer),
         outbox=outbox,
         sessions=Sessions(settings.web.session_idle_s, clock),
-        health=lambda: [*bar.lines(), *time.lines()],
+        health=lambda: [*bar.lines(), *time.lines(), *papers.lines()],
         simulated=bar.band,
         station=settings.station.id,
         agency=settings.station.agency,
@@ -105,5 +109,19 @@ def _status_bar(settings: Settings, outbox: Outbox, clock: Clock) -> StatusBar:
 
 
 def _signer(settings: Settings) -> Callable[[], Signer]:
-    """The signing key, loaded at the first submission: a missing token must not stop booking."""
-    return lru_cache(maxsize=1)(lambda: load_signer(settings.signing.uri))
+    """The signing key, loaded at the first submission, because a missing token must not stop booking, and again when
+    its certificate's file is another one: it was renewed."""
+    uri = settings.signing.uri
+
+    @lru_cache(maxsize=1)
+    def loaded(_: tuple[int, int]) -> Signer:
+        return load_signer(uri)
+
+    def current() -> Signer:
+        try:
+            status = certificate_path(uri).stat()
+        except (OSError, QueueError):
+            return loaded((0, 0))
+        return loaded((status.st_ino, status.st_mtime_ns))
+
+    return current

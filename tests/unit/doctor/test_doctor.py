@@ -17,13 +17,14 @@ import pytest
 
 from drivers.errors import ReaderFault
 from drivers.reader import CaptureKind, ReaderInfo
+from offline_queue import ballast
 from offline_queue.store import Queue
 from offline_queue.vault import Vault
 from station.__main__ import main
 from station.access import hash_pin
 from station.clock import SystemClock
 from station.demo.world import SETTINGS
-from station.doctor import Check, Status, examine, keys, machine, services
+from station.doctor import Check, Status, examine, keys, machine, report, services
 from station.imaging.quality import nfiq2
 from station.settings import Settings, load_settings
 from station.sim.pki import PkiPaths, make_pki
@@ -99,6 +100,32 @@ def test_low_disk_fails_and_getting_low_warns(station: Station) -> None:
     assert machine.check_disk(_with(station.settings, "queue", reserve_mib=free // 4)).status is Status.WARN
     absent = _with(station.settings, "queue", database=Path("/nonexistent/queue.db"))
     assert machine.check_disk(absent).status is Status.FAIL
+
+
+def test_the_ballast_is_missed_only_once_there_is_a_queue(station: Station) -> None:
+    queue = station.settings.queue
+    assert machine.check_ballast(_with(station.settings, "queue", ballast_mib=0)).fact.startswith("none")
+    assert "first booking" in machine.check_ballast(station.settings).fact
+    queue.database.write_bytes(b"")
+    given_up = machine.check_ballast(_with(station.settings, "queue", ballast_mib=1))
+    assert (given_up.status, given_up.fact[:5]) == (Status.WARN, "5 MiB")
+    assert "made again by itself" in given_up.advice
+    ballast.of_queue(queue.database, 2**20).make()
+    ballast.of_audit(queue.database, ballast.AUDIT_BYTES).make()
+    whole = machine.check_ballast(_with(station.settings, "queue", ballast_mib=1))
+    assert (whole.status, whole.fact) == (Status.OK, "5 MiB held beside the queue")
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [("3.40.1", "has the WAL-reset bug: avoided"), ("3.51.3", "without the WAL-reset bug")],
+)
+def test_the_known_bug_of_sqlite_is_named(station: Station, version: str, words: str) -> None:
+    check = machine.check_sqlite(station.settings, version=version)
+    assert check.status is Status.OK
+    assert version in check.fact
+    assert words in check.fact
+    assert machine.check_sqlite in report.CHECKS
 
 
 def test_a_clock_of_1970_fails_and_an_unsynchronised_one_warns(station: Station) -> None:
