@@ -98,9 +98,9 @@ def test_timing_measures_a_peer_on_a_pty(
     monkeypatch.setattr(readers_timing, "IDLE_LIMIT", 1.0)
     assert readers.run(arguments(readers, "--timing", "--json")) == 0
     row, descrambling = json.loads(capsys.readouterr().out)
-    # 144 packets of 139 bytes, and the answers beside them of 12 bytes each: a busy machine may tear one of them off
-    assert row["image_bytes"] in (20028, 20040)
-    assert row["image_s"] > 1.7
+    # A pause of a busy machine may be taken for the wait for the person: then the first bytes are left out, at most so many
+    assert 20040 - readers_timing._GAP_BYTES <= row["image_bytes"] <= 20040
+    assert row["image_s"] > 1.6
     assert descrambling["median_s"] > 0
 
 
