@@ -98,7 +98,7 @@ def test_timing_measures_a_peer_on_a_pty(
     monkeypatch.setattr(readers_timing, "IDLE_LIMIT", 1.0)
     assert readers.run(arguments(readers, "--timing", "--json")) == 0
     row, descrambling = json.loads(capsys.readouterr().out)
-    # A pause of a busy machine may be taken for the wait for the person: then the first bytes are left out, at most so many
+    # A busy machine's pause may pass for the wait for the person: then the first bytes, at most so many, are left out
     assert 20040 - readers_timing._GAP_BYTES <= row["image_bytes"] <= 20040
     assert row["image_s"] > 1.6
     assert descrambling["median_s"] > 0
