@@ -1,9 +1,10 @@
 """Sneaker-net: several submissions in one file, sealed to the receiving site and signed by the station that wrote it.
 
-Bytes in, values out, and back. Layout (docs/queue-bundle.md): `LSB1`, length and canonical JSON of the header, length
+Bytes in, values out, and back. Layout (docs/queue-bundle.md): `LSB2`, length and canonical JSON of the header, length
 and DER of the detached CMS over the header, then the frames, whose sizes and digests the header names. A frame is
-sealed to the site's public key (outward.py, aad `bundle:<id>:<n>`) and holds manifest, signature and transaction as
-they are in the queue. Nothing in the clear names a person or a control number.
+sealed to the site's public key (outward.py, aad `bundle:<id>:<n>`) and holds manifest, signature, counter-signature and
+transaction as they are in the queue, the last perhaps sealed to the gateway. `LSB1` had neither counter-signature nor
+sealed transactions, and is still read. Nothing in the clear names a person or a control number.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from offline_queue import canonical, cms
+from offline_queue import canonical, cms, vouched
 from offline_queue.clock import from_stamp, stamp
 from offline_queue.envelope import LARGEST_PAYLOAD, Manifest
 from offline_queue.errors import BundleError, CertificateError, CmsError, QueueError, VaultError
 from offline_queue.outward import Opener, Recipient
+from offline_queue.sealed import fits
 from offline_queue.transports import Parcel
 
-MAGIC = b"LSB1"
+SCHEMA = 2
+MAGICS = {b"LSB1": 1, b"LSB2": 2}
+PLAIN, SEALED = b"\x00", b"\x01"
 LENGTH = struct.Struct(">I")
 LARGEST_HEADER = 4 * 1024 * 1024
 LARGEST_FRAME = LARGEST_PAYLOAD + 512 * 1024
@@ -34,19 +38,21 @@ DAMAGED = "copy the bundle again from its medium, or export it again"
 
 @dataclass(frozen=True)
 class Header:
-    """What is signed. recipient: the key id of the site; frames: (SHA-256 in hexadecimal digits, size) in order."""
+    """What is signed. recipient: the key id of the site; frames: (SHA-256 in hexadecimal digits, size) in order;
+    schema: the layout of the frames."""
 
     bundle_id: str
     station_id: str
     recipient: str
     created_at: dt.datetime
     frames: tuple[tuple[str, int], ...]
+    schema: int = SCHEMA
 
     def to_bytes(self) -> bytes:
         """Canonical JSON."""
         return canonical.dumps(
             {
-                "schema": 1,
+                "schema": self.schema,
                 "bundle_id": self.bundle_id,
                 "station_id": self.station_id,
                 "recipient": self.recipient,
@@ -64,12 +70,14 @@ class Header:
                 **{name: _shaped(name, value[name]) for name in SHAPES},
                 created_at=from_stamp(value["created_at"]),
                 frames=tuple(_frame(each) for each in value["frames"]),
+                schema=value["schema"],
             )
-            same = header.to_bytes() == data and len(header.frames) <= MOST
+            known = type(header.schema) is int and header.schema in MAGICS.values()
+            same = known and header.to_bytes() == data and len(header.frames) <= MOST
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             raise _damaged("its header cannot be read") from error
         if not same:
-            raise _damaged("its header is none of schema 1")
+            raise _damaged("its header is none of schema 1 or 2")
         return header
 
 
@@ -84,22 +92,19 @@ class Item:
 
 
 def frame(parcel: Parcel, recipient: Recipient, bundle_id: str, number: int) -> bytes:
-    """Manifest, signature and transaction, sealed."""
-    plain = b"".join(
-        [
-            LENGTH.pack(len(parcel.manifest)),
-            parcel.manifest,
-            LENGTH.pack(len(parcel.signature)),
-            parcel.signature,
-            parcel.transaction,
-        ]
-    )
+    """Manifest, signature, counter-signature and transaction, sealed to the site."""
+    parts = [
+        each
+        for part in (parcel.manifest, parcel.signature, parcel.counter_signature)
+        for each in (LENGTH.pack(len(part)), part)
+    ]
+    plain = b"".join([*parts, SEALED if parcel.sealed else PLAIN, parcel.transaction])
     return recipient.seal(plain, _aad(bundle_id, number))
 
 
 def start(header: bytes, signature: bytes) -> bytes:
     """Everything before the frames."""
-    return MAGIC + LENGTH.pack(len(header)) + header + LENGTH.pack(len(signature)) + signature
+    return b"LSB2" + LENGTH.pack(len(header)) + header + LENGTH.pack(len(signature)) + signature
 
 
 class Bundle:
@@ -107,13 +112,16 @@ class Bundle:
 
     def __init__(self, file: BinaryIO) -> None:
         """BundleError `bundle.not_a_bundle` or `bundle.damaged`."""
-        if file.read(len(MAGIC)) != MAGIC:
+        schema = MAGICS.get(file.read(4))
+        if schema is None:
             raise BundleError(
                 "bundle.not_a_bundle", "this file is not a bundle", "name a file that export wrote"
             )
         self._signed = _block(file, LARGEST_HEADER, "header")
         self._signature = _block(file, cms.LIMIT, "signature")
         self.header = Header.from_bytes(self._signed)
+        if self.header.schema != schema:
+            raise _damaged("it begins as one of another schema")
         self._file = file
 
     def verify(self, anchors: bytes, at: dt.datetime) -> cms.SignerIdentity:
@@ -154,11 +162,27 @@ class Bundle:
     def _item(self, number: int, plain: bytes, anchors: bytes, at: dt.datetime) -> Item:
         manifest, rest = _cut(plain, number)
         signature, transaction = _cut(rest, number)
+        counter, kind = b"", PLAIN
+        if self.header.schema > 1:
+            counter, rest = _cut(transaction, number)
+            kind, transaction = rest[:1], rest[1:]
         said = Manifest.from_bytes(manifest)
-        cms.verify_detached(manifest, signature, anchors, at)
-        if (said.sha256, said.size) != (hashlib.sha256(transaction).hexdigest(), len(transaction)):
+        vouched.verify(manifest, signature, counter, anchors, at)
+        if not _right(kind, transaction, said):
             raise _damaged(f"entry {number} is not the transaction that was signed")
-        return Item(number, Parcel(said.submission_id, transaction, manifest, signature), said)
+        parcel = Parcel(said.submission_id, transaction, manifest, signature, counter, kind == SEALED)
+        return Item(number, parcel, said)
+
+
+def _right(kind: bytes, transaction: bytes, said: Manifest) -> bool:
+    """These are the bytes of the manifest. Of what is sealed to a gateway only the size can be told; that gateway looks
+    at the rest."""
+    if kind == SEALED:
+        return fits(transaction, said.size)
+    return kind == PLAIN and (said.sha256, said.size) == (
+        hashlib.sha256(transaction).hexdigest(),
+        len(transaction),
+    )
 
 
 def _cut(data: bytes, number: int) -> tuple[bytes, bytes]:

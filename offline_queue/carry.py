@@ -20,11 +20,13 @@ from typing import BinaryIO
 from offline_queue import audit, bundle, claims, cms
 from offline_queue.bundle import Bundle, Header
 from offline_queue.clock import stamp
+from offline_queue.countersign import HELD_FOR
 from offline_queue.envelope import Manifest
 from offline_queue.errors import BundleError, QueueConflict, QueueError
 from offline_queue.lookup import payload_aad
 from offline_queue.models import Entry, Tables
 from offline_queue.outward import Opener, Recipient
+from offline_queue.sealed import is_for_gateway, parse
 from offline_queue.signers import Signer
 from offline_queue.states import DUE, LEASED, State
 from offline_queue.store import Queue
@@ -90,7 +92,7 @@ def _seal(
     for entry in entries:
         name = entry.submission_id
         try:
-            parcel = Parcel(name, queue.payload(name), queue.manifest(name), queue.signature(name))
+            parcel = _parcel(queue, name)
         except QueueError as error:
             skipped.append((name, str(error)))
             continue
@@ -103,6 +105,13 @@ def _seal(
     now = queue.database.clock.utcnow()
     header = Header(bundle_id, queue.station_id, recipient.key_id.hex(), now, tuple(frames))
     return header.to_bytes(), done, skipped
+
+
+def _parcel(queue: Queue, name: str) -> Parcel:
+    """As it would be sent; a certificate that ran out is the receiving site's to judge."""
+    transaction, sealed = queue.outgoing(name)
+    counter = (queue.counter_signatures(name) or [b""])[-1]
+    return Parcel(name, transaction, queue.manifest(name), queue.signature(name), counter, sealed)
 
 
 def _write(path: Path, start: bytes, spill: BinaryIO) -> None:
@@ -191,11 +200,12 @@ def adopt(queue: Queue, parcel: Parcel, said: Manifest, header: Header) -> bool:
         return False
     queue.check_room(said.size)
     vault = queue._vault
-    sealed = vault.seal(parcel.transaction, payload_aad(said.submission_id))
+    aad = payload_aad(said.submission_id)
+    sealed = parcel.transaction if parcel.sealed else vault.seal_submission(parcel.transaction, aad)
     with queue.database.write() as tables:
         if _taken(tables, said) is not None:
             return False
-        sealed = vault.renewed(sealed, payload_aad(said.submission_id))
+        sealed = vault.renewed(sealed, aad)
         seq = tables.submission.insert(_columns(queue, said, header)).execute()
         row = {"seq": seq, "sealed": sealed, "sealed_sha256": hashlib.sha256(sealed).hexdigest()}
         tables.payload.insert(row).execute()
@@ -211,8 +221,20 @@ def adopt(queue: Queue, parcel: Parcel, said: Manifest, header: Header) -> bool:
             "bundle": header.bundle_id,
             "from": header.station_id,
         }
+        if is_for_gateway(sealed):
+            detail["sealed_to"] = parse(sealed).key_id.hex()
+        if parcel.counter_signature:
+            detail["counter_signature_sha256"] = _keep_counter(queue, tables, seq, parcel.counter_signature)
         audit.append(queue.database, tables, "imported", said.submission_id, detail)
     return True
+
+
+def _keep_counter(queue: Queue, tables: Tables, seq: int, signature: bytes) -> str:
+    """The second signature as it came; its digest. signed_at: what it says itself, else now."""
+    signed_at = cms.signing_time(signature) or queue.database.clock.utcnow()
+    row = {"seq": seq, "n": 1, "signature": signature, "signed_at": stamp(signed_at), "reason": HELD_FOR}
+    tables.counter_signature.insert(row).execute()
+    return hashlib.sha256(signature).hexdigest()
 
 
 def _columns(queue: Queue, said: Manifest, header: Header) -> dict[str, object]:

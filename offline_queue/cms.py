@@ -89,6 +89,11 @@ def embedded_certificates(der: bytes) -> tuple[bytes, ...]:
     return (leaf, *(other for other in parts.certificates if other != leaf))
 
 
+def signing_time(der: bytes) -> dt.datetime | None:
+    """When the signer says it signed. CmsError if it is malformed."""
+    return _take_apart(der).signing_time
+
+
 @dataclass(frozen=True)
 class _Parts:
     """What verification needs, as plain bytes; signed_attrs re-tagged as the SET OF that was signed."""

@@ -6,7 +6,9 @@ DER of the first signature (docs/verify/FORMAT.md), and the entry released. What
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from offline_queue import audit, certificates, claims, cms
@@ -29,14 +31,22 @@ def needed(queue: Lookup, submission_id: str) -> bytes:
     `certificate.expired` when it ran out and nobody has vouched for it under one that is good now. On a clock that
     nobody vouches for, nothing is held: the gateway decides."""
     signature, counters = queue.signature(submission_id), queue.counter_signatures(submission_id)
-    newest = counters[-1] if counters else b""
-    if _over(queue, newest or signature) and _clock(queue) is not Trust.UNKNOWN:
+    if _clock(queue) is Trust.UNKNOWN:
+        return counters[-1] if counters else b""
+    return newest(signature, counters, queue.database.clock.utcnow())
+
+
+def newest(signature: bytes, counters: Sequence[bytes], now: dt.datetime) -> bytes:
+    """The last counter-signature; b"" when there is none and none is needed. CertificateError `certificate.expired`
+    when what is there is over."""
+    last = counters[-1] if counters else b""
+    if _over(last or signature, now):
         raise CertificateError(
             "certificate.expired",
             "the certificate it was signed under ran out while it waited",
             "renew the signing certificate: it is counter-signed and sent by itself",
         )
-    return newest
+    return last
 
 
 def held(queue: Queue, signer: Signer) -> tuple[str, ...]:
@@ -59,7 +69,7 @@ def _released(queue: Queue, entry: Entry, signer: Signer) -> bool:
     reason = "counter-signed"
     try:
         counters = queue.counter_signatures(entry.submission_id)
-        if not counters or _over(queue, counters[-1]):
+        if not counters or _over(counters[-1], queue.database.clock.utcnow()):
             _sign(queue, entry, signer)
     except (DamagedEntry, CmsError, CertificateError):
         reason = "its stored bytes were altered: not counter-signed"
@@ -79,9 +89,9 @@ def _sign(queue: Queue, entry: Entry, signer: Signer) -> None:
         audit.append(queue.database, tables, "counter_signed", entry.submission_id, detail)
 
 
-def _over(queue: Lookup, signature: bytes) -> bool:
+def _over(signature: bytes, now: dt.datetime) -> bool:
     leaf = certificates.from_der(cms.embedded_certificates(signature)[0])
-    return queue.database.clock.utcnow() > leaf.not_valid_after_utc
+    return now > leaf.not_valid_after_utc
 
 
 def _clock(queue: Lookup) -> Trust:

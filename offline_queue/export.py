@@ -1,10 +1,9 @@
 """One entry as files that anybody can check with standard tools and public certificates alone.
 
-In: a queue and an entry. Out: transaction.an2, manifest.json, manifest.p7s (detached CMS), station-cert.pem,
-issuing-ca.pem; after custody custody-receipt.json, custody-receipt.p7s, gateway-cert.pem and
-gateway-ca.pem; each
-response as response.an2, response-2.an2, ... The files hold personal data: they are written for their owner
-alone.
+In: a queue and an entry. Out: transaction.an2 (transaction.sealed when only the gateway can open it), manifest.json,
+manifest.p7s (detached CMS), station-cert.pem, issuing-ca.pem; after custody custody-receipt.json, custody-receipt.p7s,
+gateway-cert.pem and gateway-ca.pem; each response as response.an2, response-2.an2, ... The files hold personal data:
+they are written for their owner alone.
 """
 
 from __future__ import annotations
@@ -17,8 +16,9 @@ from cryptography.hazmat.primitives import serialization
 
 from offline_queue import cms
 from offline_queue.errors import QueueError
-from offline_queue.models import Entry
+from offline_queue.models import PART_NAME, Entry
 from offline_queue.store import Queue
+from offline_queue.transports import SEALED_NAME
 
 
 def export(queue: Queue, entry: Entry, folder: Path) -> tuple[Path, ...]:
@@ -44,8 +44,9 @@ def bundle(queue: Queue, entry: Entry) -> dict[str, bytes]:
     """File name → bytes. DamagedEntry when the payload is not what was signed."""
     name = entry.submission_id
     signature = queue.signature(name)
+    transaction, sealed = queue.outgoing(name)
     files = {
-        "transaction.an2": queue.payload(name),
+        SEALED_NAME if sealed else PART_NAME: transaction,
         "manifest.json": queue.manifest(name),
         "manifest.p7s": signature,
         **_certificates(signature, "station-cert.pem", "issuing-ca.pem"),

@@ -20,16 +20,16 @@ from offline_queue.errors import (
     VaultError,
 )
 from offline_queue.models import Attempt, Entry
+from offline_queue.outward import submission_aad
 from offline_queue.rows import attempt_of, entry_of
+from offline_queue.sealed import fits, is_for_gateway, parse
 from offline_queue.states import State
 from offline_queue.vault import Vault
 
 SAID = ("submission_id", "tcn", "tot", "ori", "station_id", "seq", "sha256", "size")
 
 
-def payload_aad(submission_id: str) -> bytes:
-    """What ties a sealed payload to its entry."""
-    return b"submission:" + submission_id.encode()
+payload_aad = submission_aad  # what ties a sealed payload to its entry
 
 
 class Lookup:
@@ -61,11 +61,41 @@ class Lookup:
         return self.entry(tcn_or_id) if row is None else self._entry(row)
 
     def payload(self, submission_id: str) -> bytes:
-        """Unsealed and compared with the digest that was signed. DamagedEntry `queue.damaged` otherwise."""
+        """Unsealed and compared with the digest that was signed. DamagedEntry `queue.damaged` otherwise; VaultError
+        `vault.for_gateway` when it is whole and only the gateway can open it."""
         entry = self.entry(submission_id)
-        sealed = self._bytes("payload", "sealed", entry)
+        return self._opened(entry, self._sealed(entry))
+
+    def outgoing(self, submission_id: str) -> tuple[bytes, bool]:
+        """What is sent: the transaction, or the bytes sealed to the gateway as they lie here (then True). DamagedEntry
+        as `payload`."""
+        entry = self.entry(submission_id)
+        sealed = self._sealed(entry)
+        return (sealed, True) if is_for_gateway(sealed) else (self._opened(entry, sealed), False)
+
+    def sealed_to(self, submission_id: str) -> str | None:
+        """The id of the gateway's key to which this entry is sealed, in hexadecimal digits; None when this station
+        can open it, or it is erased or damaged."""
+        sealed = self._bytes("payload", "sealed", self.entry(submission_id)) or b""
         try:
-            plain = self._vault.open(sealed or b"", payload_aad(submission_id))
+            return parse(sealed).key_id.hex() if is_for_gateway(sealed) else None
+        except VaultError:
+            return None
+
+    def _sealed(self, entry: Entry) -> bytes:
+        """The sealed bytes. Of those for the gateway, which cannot be opened here, only their digest and their number
+        tell damage, so both are looked at."""
+        sealed = self._bytes("payload", "sealed", entry) or b""
+        if is_for_gateway(sealed):
+            stored = self._value("payload", "sealed_sha256", entry)
+            if stored != hashlib.sha256(sealed).hexdigest() or not fits(sealed, entry.size):
+                raise _damaged(entry.submission_id)
+        return sealed
+
+    def _opened(self, entry: Entry, sealed: bytes) -> bytes:
+        submission_id = entry.submission_id
+        try:
+            plain = self._vault.open(sealed, payload_aad(submission_id))
         except VaultError as error:
             if error.code in ("vault.other_key", "vault.erased", "vault.for_gateway"):
                 raise
@@ -130,6 +160,12 @@ class Lookup:
         """One blob that belongs to the entry; None when there is none. A page that cannot be read, or a
         value that
         is no blob any more, is damage of this entry alone: the others go on."""
+        value = self._value(table, column, entry)
+        if value is not None and not isinstance(value, bytes):
+            raise _damaged(entry.submission_id)
+        return value
+
+    def _value(self, table: str, column: str, entry: Entry) -> Any:
         try:
             with self.database.read() as tables:
                 t = getattr(tables, table)
@@ -138,11 +174,9 @@ class Lookup:
             if fault.code in ("queue.corrupt", "queue.database"):
                 raise _damaged(entry.submission_id) from fault
             raise
-        if row is None:
-            return None
-        if not isinstance(row[column], bytes):
+        if row is not None and row[column] is None:
             raise _damaged(entry.submission_id)
-        return bytes(row[column])
+        return None if row is None else row[column]
 
     def _entry(self, row: dict[str, Any]) -> Entry:
         return entry_of(row, self.database.boot, claims.now_ms(self.database))

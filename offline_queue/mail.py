@@ -1,7 +1,8 @@
 """Submissions and their answers as mail (RFC 5322, MIME): values to bytes and, distrusting, bytes to values.
 
 What goes out: one message for each submission, `Subject: <TOT> <TCN>`, `Message-ID: <submission id@domain>`, with the
-attachments transaction.an2, manifest.json and manifest.p7s. What comes in is known by its attachments: receipt.json
+attachments transaction.an2 (transaction.sealed when it is sealed to the gateway), manifest.json, manifest.p7s and, when
+that one's certificate has run out, manifest.counter.p7s. What comes in is known by its attachments: receipt.json
 with receipt.p7s, refusal.json with refusal.p7s, response.an2 with response.p7s (`Subject: <TOT> <TCR>`). Nothing here
 verifies a signature.
 """
@@ -22,11 +23,13 @@ from typing import Literal
 from offline_queue import wire
 from offline_queue.clock import Clock
 from offline_queue.envelope import Manifest
-from offline_queue.transports import Parcel
+from offline_queue.models import PART_NAME
+from offline_queue.transports import COUNTER_NAME, SEALED_NAME, Parcel
 
 LARGEST_MAIL = 96 * 1024 * 1024
 DEEPEST = 6
-TRANSACTION, MANIFEST, SIGNATURE = "transaction.an2", "manifest.json", "manifest.p7s"
+TRANSACTION, MANIFEST, SIGNATURE = PART_NAME, "manifest.json", "manifest.p7s"
+SEALED, COUNTER = SEALED_NAME, COUNTER_NAME
 PAIRS: dict[str, tuple[str, str]] = {
     "receipt": ("receipt.json", "receipt.p7s"),
     "refusal": ("refusal.json", "refusal.p7s"),
@@ -59,9 +62,11 @@ def outgoing(parcel: Parcel, sender: str, recipient: str, clock: Clock) -> bytes
     message["Date"] = format_datetime(clock.utcnow())
     note = f"Control number {said.tcn}. Answers go to the sender, with this number.\r\n"
     message.attach(MIMEText(note, "plain", "us-ascii", policy=email.policy.SMTP))
-    attach(message, TRANSACTION, parcel.transaction, "octet-stream")
+    attach(message, parcel.name, parcel.transaction, "octet-stream")
     attach(message, MANIFEST, parcel.manifest, "json")
     attach(message, SIGNATURE, parcel.signature, "pkcs7-signature")
+    if parcel.counter_signature:
+        attach(message, COUNTER, parcel.counter_signature, "pkcs7-signature")
     return message.as_bytes()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -111,6 +112,35 @@ class Opener:
                 "the sealed bytes were altered, or belong to another submission",
                 "ask the station to send them again",
             ) from None
+
+
+class Openers:
+    """All private keys a gateway holds: stations that seal to its last key are still understood. None is a gateway to
+    which nobody may seal."""
+
+    def __init__(self, *openers: Opener) -> None:
+        self._of = {each.key_id: each for each in openers}
+
+    @classmethod
+    def load(cls, paths: Sequence[str | Path]) -> Openers:
+        """VaultError as `Opener.load`."""
+        return cls(*(Opener.load(path) for path in paths))
+
+    def submission(self, sealed: bytes, submission_id: str) -> bytes:
+        """What a station sealed, plain. VaultError as `Opener.open`; `vault.other_key` is final: it is for another
+        gateway."""
+        name = parse(sealed).key_id
+        opener = self._of.get(name)
+        if opener is None:
+            raise VaultError(
+                "vault.other_key", f"sealed to key {name.hex()}, which is none of ours", "seal to our key"
+            )
+        return opener.open(sealed, submission_aad(submission_id))
+
+
+def submission_aad(submission_id: str) -> bytes:
+    """What ties a sealed transaction to its submission, at the station and at the gateway."""
+    return b"submission:" + submission_id.encode()
 
 
 def key_id(key: ec.EllipticCurvePublicKey) -> bytes:

@@ -73,13 +73,13 @@ class Recovered:
                 row[names[0]] = number
             yield row
 
-    def payload(self, seq: int) -> bytes | None:
-        """The sealed bytes under this number; None when there are none."""
+    def payload(self, seq: int) -> tuple[bytes, object] | None:
+        """The sealed bytes under this number, and the digest beside them as found; None when there are none."""
         for page, at in self._cells["payload"]:
             try:
                 if self._local(page, at)[3] == seq:
-                    sealed = self._record(page, at)[1][1]
-                    return sealed if isinstance(sealed, bytes) else None
+                    _, sealed, digest = self._record(page, at)[1]
+                    return (sealed, digest) if isinstance(sealed, bytes) else None
             except Unreadable:
                 continue
         return None

@@ -24,6 +24,7 @@ from offline_queue.models import Tables
 from offline_queue.proofs import SEALED, checks, names_entry, number, opens, receipted, signed, timed
 from offline_queue.salvage_chain import attempts
 from offline_queue.salvage_read import Recovered, Row
+from offline_queue.sealed import fits, is_for_gateway
 from offline_queue.states import State
 from offline_queue.vault import Vault
 
@@ -129,9 +130,12 @@ class Rows:
 
     def _sealed(self, row: Row) -> tuple[bytes, bool]:
         """The bytes, and whether they are what was signed."""
-        sealed = self.found.payload(row["seq"])
-        if sealed is None:
+        found = self.found.payload(row["seq"])
+        if found is None:
             return b"", False
+        sealed, digest = found
+        if is_for_gateway(sealed):  # nobody here can open it: the digest beside it has to tell
+            return sealed, hashlib.sha256(sealed).hexdigest() == digest and fits(sealed, row["size"])
         try:
             plain = self.vault.open(sealed, payload_aad(row["submission_id"]))
         except VaultError as error:

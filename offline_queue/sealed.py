@@ -78,6 +78,11 @@ def is_for_gateway(sealed: bytes) -> bool:
     return sealed[:MAGIC_BYTES] == GATEWAY
 
 
+def fits(sealed: bytes, size: int) -> bool:
+    """These are bytes for the gateway, and so many are sealed in there: that can be told without a key."""
+    return is_for_gateway(sealed) and len(sealed) == HEAD_BYTES[GATEWAY] + WRAP_BYTES + LEAST_BODY + size
+
+
 def is_erased(sealed: bytes) -> bool:
     return sealed[:MAGIC_BYTES] == ERASED
 

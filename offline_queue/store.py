@@ -30,6 +30,7 @@ from offline_queue.models import (
     Tables,
 )
 from offline_queue.room import Limits, Room, free_bytes
+from offline_queue.sealed import is_for_gateway, parse
 from offline_queue.signers import Signer
 from offline_queue.states import Event, State
 from offline_queue.trust import TimeSource, Trust
@@ -127,7 +128,7 @@ class Queue(Lookup):
         row = self._find(submission)
         if row is None:
             self.check_room(len(submission.payload))
-            sealed = self._vault.seal(submission.payload, payload_aad(submission.submission_id))
+            sealed = self._vault.seal_submission(submission.payload, payload_aad(submission.submission_id))
             with self.database.write() as tables:  # another process may have been quicker
                 row = self._find(submission) or self._insert(tables, submission, digest, sealed, signer)
         return self._same(row, submission, digest)
@@ -167,6 +168,8 @@ class Queue(Lookup):
             "tot": submission.tot,
         }
         detail["manifest_sha256"] = hashlib.sha256(manifest).hexdigest()
+        if is_for_gateway(sealed):
+            detail["sealed_to"] = parse(sealed[:HEAD_BYTES]).key_id.hex()
         audit.append(self.database, tables, "enqueued", submission.submission_id, detail)
         audit_seal.seal(self.database, tables, signer, self.station_id, "submission")
         return row
@@ -277,6 +280,10 @@ class Queue(Lookup):
         """Vouch for what is held because its certificate ran out, and let it go on (countersign.py)."""
         return countersign.held(self, signer)
 
+    def counter_to_send(self, submission_id: str) -> bytes:
+        """The counter-signature that goes with it, b"" for none; CertificateError when one is needed first."""
+        return countersign.needed(self, submission_id)
+
     def verify_audit(self) -> AuditReport:
         """Walk the audit chain and compare it with manifests and receipts."""
         with self.database.read() as tables:
@@ -292,12 +299,12 @@ class Queue(Lookup):
         ]
         entries = self.entries()
         for entry in entries:
-            try:
-                self.payload(entry.submission_id)
-                self.signature(entry.submission_id)
-            except (DamagedEntry, VaultError) as error:
-                if error.code in ("vault.erased", "vault.for_gateway"):
-                    continue  # as it should be
-                problems.append(f"{entry.submission_id}: {error.message}")
+            for look in (self.outgoing, self.signature):
+                try:
+                    look(entry.submission_id)
+                except (DamagedEntry, VaultError) as error:
+                    if error.code != "vault.erased":  # that is as it should be
+                        problems.append(f"{entry.submission_id}: {error.message}")
+                        break
         problems += [f"response {seq}: damaged" for seq in inbox.damaged(self.database, self._vault)]
         return CheckReport(not problems, len(entries), tuple(problems))

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from offline_queue import countersign
 from offline_queue.backoff import Backoff
 from offline_queue.breaker import Breaker
 from offline_queue.clock import Clock
@@ -27,7 +26,6 @@ from offline_queue.errors import (
     StoreFault,
     TransportFault,
 )
-from offline_queue.lookup import Lookup
 from offline_queue.models import Claim, Outcome
 from offline_queue.receipts import Verifier
 from offline_queue.states import Event
@@ -157,14 +155,10 @@ class Sync:
 
     def _send(self, claim: Claim) -> SignedReceipt:
         name = claim.entry.submission_id
-        stored = isinstance(
-            self._queue, Lookup
-        )  # a relay's queue holds nothing for its stations' certificates
-        counter = countersign.needed(self._queue, name) if stored else b""
-        parcel = Parcel(
-            name, self._queue.payload(name), self._queue.manifest(name), self._queue.signature(name), counter
-        )
-        return self._transport.submit(parcel)
+        counter = self._queue.counter_to_send(name)
+        transaction, sealed = self._queue.outgoing(name)
+        manifest, signature = self._queue.manifest(name), self._queue.signature(name)
+        return self._transport.submit(Parcel(name, transaction, manifest, signature, counter, sealed))
 
     def _ask(self, claim: Claim) -> SignedReceipt | None:
         return self._transport.status(claim.entry.submission_id)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -90,6 +90,15 @@ class BookingStore:
             self._save_booking(booking)
             if taken is not None:
                 self._save_frame(booking, _attempt_of(booking, taken), taken)
+
+    def forget(self, booking: Booking) -> None:
+        """Destroy what this booking knows of the person: its frames, and the subject. Its course and the digests of its
+        frames stay. The log is emptied, so that no older page lies in it."""
+        with self._lock:
+            with self._writing():
+                self._save_booking(replace(booking, subject={}))
+                self._frames.delete().where(self._frames.booking == booking.id).execute()
+            _pragma(self._database, "wal_checkpoint(TRUNCATE)")
 
     def booking(self, booking_id: str) -> Booking:
         """The booking with this id. Raises BookingError `booking.unknown`."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from drivers.reader import ReaderInfo
@@ -21,7 +21,7 @@ from offline_queue.models import Submission
 from offline_queue.signers import Signer
 from offline_queue.store import Queue
 from station import policy, set_check
-from station.booking import Attempt, Booking, SubmissionTicket
+from station.booking import Attempt, Booking, BookingState, SubmissionTicket
 from station.booking import Segment as BookedSegment
 from station.booking_store import BookingStore, Taken
 from station.errors import BookingError, RecordError
@@ -81,6 +81,22 @@ def submit_booking(line: Line, booking: Booking) -> SubmissionTicket:
         Submission(booking.id, txn.tcn, booking.tot, station.ori, payload), line.signer()
     )
     return SubmissionTicket(entry.submission_id, entry.tcn)
+
+
+def forget_queued(store: BookingStore, queue: Queue, at: dt.datetime) -> int:
+    """Under `[queue] seal_to`: destroy the draft of everything that is in the queue already, also where a crash came
+    between the two. Returns how many drafts there were."""
+    count = 0
+    for booking in store.bookings():
+        with contextlib.suppress(EntryUnknown):
+            entry = queue.entry(booking.id)
+            if booking.submission is None:
+                ticket = SubmissionTicket(entry.submission_id, entry.tcn)
+                booking = replace(booking, state=BookingState.SUBMITTED, submission=ticket, updated_at=at)
+            if booking.subject:
+                store.forget(booking)
+                count += 1
+    return count
 
 
 def control_number(station_id: str, booking_id: str) -> str:

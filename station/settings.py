@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 
 from offline_queue.trust import TimeSource
 from offline_queue.trust import system as system_clock
+from offline_queue.vault import Vault
 from station.errors import SettingsError
 
 CREDENTIALS = "${CREDENTIALS_DIRECTORY}"
@@ -72,12 +73,18 @@ class BookingSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=
 
 class QueueSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The offline queue and the key that seals it. reserve_mib: free disk below which new work is refused; ballast_mib:
-    disk held beside the queue and given up when the disk is full, so that what waits still leaves; 0: none."""
+    disk held beside the queue and given up when the disk is full, so that what waits still leaves; 0: none. seal_to:
+    the gateway's sealing certificate: submissions are sealed to it, and this station cannot open them again."""
 
     database: Path
     station_key: Path
+    seal_to: Path | None = None
     reserve_mib: Annotated[int, Meta(ge=1)] = 64
     ballast_mib: Annotated[int, Meta(ge=0, le=1024)] = 32
+
+    def vault(self) -> Vault:
+        """Everything the station seals with. VaultError when its key, or the gateway's, is unfit."""
+        return Vault.load(self.station_key, self.seal_to)
 
 
 class SigningSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):

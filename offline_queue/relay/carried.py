@@ -28,7 +28,10 @@ def import_bundle(
         station = intake.database.one(statement, (said.station_id,))
         if station is None:
             raise Refused("unknown_station", f"{said.station_id} is no station of this relay", 403)
-        upload = Upload(parcel.submission_id, parcel.transaction, parcel.manifest, parcel.signature)
+        upload = Upload(
+            parcel.submission_id, parcel.transaction, parcel.manifest, parcel.signature,
+            parcel.counter_signature, parcel.sealed,
+        )  # fmt: skip
         return intake.submit(str(station["client"]), upload).new
 
     return unpack(file, opener, anchors, now, take, (Refused,))

@@ -8,22 +8,21 @@ quota, gets a Refused with the HTTP status of docs/gateway-protocol.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import peewee
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from offline_queue import canonical, certificates, cms
+from offline_queue import canonical, certificates, vouched
 from offline_queue.clock import Clock, stamp
 from offline_queue.envelope import LARGEST_PAYLOAD, Manifest
-from offline_queue.errors import QueueError
+from offline_queue.errors import QueueError, VaultError
+from offline_queue.outward import Openers
 from offline_queue.relay import chain
 from offline_queue.relay.database import Database, Row
 from offline_queue.relay.quick_cms import QuickSigner
-from offline_queue.relay.settings import StationEntry
 from offline_queue.signers import Signer
 from offline_queue.states import State
 from offline_queue.vault import Vault
@@ -66,12 +65,14 @@ class Refused(QueueError):
 
 @dataclass(frozen=True)
 class Upload:
-    """The three parts as they came, and the id of the URL."""
+    """The parts as they came, and the id of the URL. sealed: `transaction` is sealed to the relay's key."""
 
     submission_id: str
     transaction: bytes
     manifest: bytes
     signature: bytes
+    counter_signature: bytes = b""
+    sealed: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,47 +88,14 @@ def payload_aad(station_id: str, submission_id: str) -> bytes:
     return f"relay:{station_id}:{submission_id}".encode()
 
 
-def register(database: Database, stations: Sequence[StationEntry]) -> None:
-    """Bring the table of stations to what the settings say. One that is no longer named stays, without access."""
-    with database.write():
-        chain.begin(database, chain.OWN)
-        before = {row["station_id"]: row for row in database.rows("SELECT * FROM station FOR UPDATE")}
-        database.rows("UPDATE station SET active = false, client = '-' || station_id WHERE active")
-        for station in stations:
-            quota = station.quota
-            values = {
-                "station_id": station.id,
-                "client": station.client,
-                "signer": station.signer,
-                "oris": " ".join(sorted(station.oris)),
-                "active": True,
-                "most_waiting": quota.most_waiting,
-                "most_waiting_mib": quota.most_waiting_mib,
-                "most_an_hour": quota.most_an_hour,
-            }
-            if station.id in before:
-                database.rows(
-                    "UPDATE station SET client = %(client)s, signer = %(signer)s, oris = %(oris)s, active = true, "
-                    "most_waiting = %(most_waiting)s, most_waiting_mib = %(most_waiting_mib)s, "
-                    "most_an_hour = %(most_an_hour)s WHERE station_id = %(station_id)s",
-                    values,
-                )
-            else:
-                database.add("station", values)
-                chain.begin(database, station.id)
-            if before.get(station.id) != values:
-                chain.append(database, chain.OWN, "station_registered", None, values)
-        named = {station.id for station in stations}
-        for gone in sorted(name for name, row in before.items() if row["active"] and name not in named):
-            chain.append(database, chain.OWN, "station_removed", None, {"station_id": gone})
-
-
 class Intake:
-    """Takes custody. station_ca: PEM of the authority of the stations' signing certificates. Safe for threads."""
+    """Takes custody. station_ca: PEM of the authority of the stations' signing certificates; openers: the keys to which
+    stations may seal. Safe for threads."""
 
     def __init__(
-        self, database: Database, vault: Vault, signer: Signer, name: str, station_ca: bytes, clock: Clock
-    ) -> None:
+        self, database: Database, vault: Vault, signer: Signer, name: str, station_ca: bytes, clock: Clock,
+        openers: Openers | None = None,
+    ) -> None:  # fmt: skip
         certificates.from_pem(station_ca)
         self.database = database
         self._vault = vault
@@ -135,6 +103,7 @@ class Intake:
         self._name = name
         self._station_ca = station_ca
         self._clock = clock
+        self._openers = openers or Openers()
         self._stations: dict[str, tuple[float, Row]] = {}
         self._full: set[str] = (
             set()
@@ -159,6 +128,7 @@ class Intake:
     def submit(self, client: str, upload: Upload) -> Taken:
         """Refused, StoreFault, or the relay's custody receipt."""
         station = self.station(client)
+        upload = self._opened(upload)
         digest = hashlib.sha256(upload.transaction).hexdigest()
         try:
             return Taken(self._take(station, upload, digest), True)
@@ -172,6 +142,16 @@ class Intake:
             if isinstance(refusal, Refused):
                 raise
             raise Refused("tcn_reused", "this control number belongs to another submission") from None
+
+    def _opened(self, upload: Upload) -> Upload:
+        """Refused when it is sealed to somebody else: for bytes that nobody here could look at, no receipt is given."""
+        if not upload.sealed:
+            return upload
+        try:
+            plain = self._openers.submission(upload.transaction, upload.submission_id)
+        except VaultError as failure:
+            raise Refused(failure.code, failure.message) from failure
+        return replace(upload, transaction=plain, sealed=False)
 
     def _take(self, station: Row, upload: Upload, digest: str) -> SignedReceipt:
         name = station["station_id"]
@@ -215,14 +195,13 @@ class Intake:
 
     def _checked(self, station: Row, upload: Upload, digest: str) -> tuple[Manifest, str]:
         """The manifest and its signer, when everything fits together."""
+        parts, now = (upload.manifest, upload.signature, upload.counter_signature), self._clock.utcnow()
         try:
-            signer = cms.verify_detached(
-                upload.manifest, upload.signature, self._station_ca, self._clock.utcnow()
-            )
-            manifest = Manifest.from_bytes(upload.manifest)
+            who = vouched.verify(*parts, self._station_ca, now)
         except QueueError as failure:
             raise Refused(failure.code, failure.message) from failure
-        if common_name(signer.certificate) != station["signer"]:
+        manifest, signers = who.manifest, [each for each in (who.signer, who.counter) if each is not None]
+        if any(common_name(each.certificate) != station["signer"] for each in signers):
             raise Refused("signer_mismatch", "the manifest was signed by another station")
         if (manifest.submission_id, manifest.station_id) != (upload.submission_id, station["station_id"]):
             raise Refused("id_mismatch", "the manifest names another submission or station")
@@ -232,7 +211,7 @@ class Intake:
             raise Refused("too_large", "no transaction, or one that is too large")
         if manifest.ori not in station["oris"].split():
             raise Refused("ori_not_permitted", f"this station does not submit for {manifest.ori}")
-        return manifest, signer.subject
+        return manifest, who.signer.subject
 
     def _check_quota(self, station: Row, more: int, size: int) -> None:
         """Refused 429 when `more` entries of `size` bytes would be too many. Asked with the chain locked and the row
@@ -297,6 +276,15 @@ class Intake:
             detail["seq"] = row["seq"] if row else 0
             detail["receipt_sha256"] = hashlib.sha256(receipt.receipt).hexdigest()
             detail["manifest_sha256"] = hashlib.sha256(upload.manifest).hexdigest()
+            if upload.counter_signature:
+                second = {
+                    "seq": detail["seq"],
+                    "n": 1,
+                    "signature": upload.counter_signature,
+                    "signer": signer,
+                }
+                database.add("counter_signature", second)
+                detail["counter_signature_sha256"] = hashlib.sha256(upload.counter_signature).hexdigest()
             chain.append(database, station["station_id"], "taken", manifest.submission_id, detail, head)
 
 

@@ -1,20 +1,23 @@
-"""The upload of one submission, `multipart/form-data` bytes to its three parts (docs/gateway-protocol.md).
+"""The upload of one submission, `multipart/form-data` bytes to its parts (docs/gateway-protocol.md).
 
-Strict and whole: the body is in memory already, and everything but the three parts, once each, is refused.
+Strict and whole: the body is in memory already, and everything but the known parts, once each, is refused.
 """
 
 from __future__ import annotations
 
 import re
 
-PARTS = ("transaction", "manifest", "signature")
+NEEDED = frozenset({"manifest", "signature"})
+ONE_OF = frozenset({"transaction", "transaction.sealed"})
+PARTS = NEEDED | ONE_OF | {"counter_signature"}
 LARGEST_HEAD = 2048
 BOUNDARY = re.compile(r"multipart/form-data\s*;\s*boundary=\"?([0-9A-Za-z'()+_,./:=?-]{1,70})\"?\s*", re.I)
-NAME = re.compile(rb"(?i)(?:^|\r\n)content-disposition:\s*form-data\b[^\r\n]*?;\s*name=\"([a-z]{1,20})\"")
+NAME = re.compile(rb"(?i)(?:^|\r\n)content-disposition:\s*form-data\b[^\r\n]*?;\s*name=\"([a-z_.]{1,20})\"")
 
 
 def parts(content_type: str, body: bytes) -> dict[str, bytes]:
-    """{"transaction", "manifest", "signature"} to bytes. ValueError for anything else."""
+    """{"transaction" or "transaction.sealed", "manifest", "signature", perhaps "counter_signature"} to bytes.
+    ValueError for anything else."""
     found = BOUNDARY.fullmatch(content_type.strip())
     if found is None:
         raise ValueError("the upload is not multipart/form-data with a boundary")
@@ -33,8 +36,8 @@ def parts(content_type: str, body: bytes) -> dict[str, bytes]:
         at += 2
     if body[at : at + 2] != b"--" or body[at + 2 :] not in (b"", b"\r\n"):
         raise ValueError("the upload does not end with its boundary")
-    if len(result) != len(PARTS):
-        raise ValueError(f"the parts are {', '.join(PARTS)}")
+    if not result.keys() >= NEEDED or len(result.keys() & ONE_OF) != 1:
+        raise ValueError(f"the parts are {', '.join(sorted(NEEDED))} and one of {', '.join(sorted(ONE_OF))}")
     return result
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from offline_queue import countersign
 from offline_queue.backoff import LONGEST_S
 from offline_queue.clock import from_stamp, stamp
 from offline_queue.errors import DamagedEntry, EntryUnknown, LeaseLost, StateError, VaultError
@@ -204,6 +205,18 @@ class RelayQueue:
             if hashlib.sha256(content).hexdigest() == self._claimed["sha256"]:
                 return content
         raise _damaged(submission_id, "the stored bytes are gone or altered")
+
+    def outgoing(self, submission_id: str) -> tuple[bytes, bool]:
+        """What is sent; never sealed to the bureau: what came sealed to the relay was opened when it was taken."""
+        return self.payload(submission_id), False
+
+    def counter_to_send(self, submission_id: str) -> bytes:
+        """The station's counter-signature, b"" for none. CertificateError when what the station signed is over now: the
+        entry is then held here."""
+        statement = "SELECT signature FROM counter_signature WHERE seq = %s ORDER BY n"
+        rows = self.database.rows(statement, (self._seq(submission_id),))
+        counters = [bytes(row["signature"]) for row in rows]
+        return countersign.newest(self.signature(submission_id), counters, self.database.clock.utcnow())
 
     def manifest(self, submission_id: str) -> bytes:
         return self._envelope(submission_id, "manifest")

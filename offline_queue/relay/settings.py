@@ -63,12 +63,14 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 class Custody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """name: as it stands in the relay's receipts; signer: key URI; vault_key: what seals the payloads; keep_days: how
-    long bytes stay after the bureau took custody (ids, receipts and the audit chain stay for ever)."""
+    long bytes stay after the bureau took custody (ids, receipts and the audit chain stay for ever); sealing_keys:
+    private keys (PEM) to which stations seal, the last one too as long as something may be under way to it."""
 
     name: Annotated[str, Meta(min_length=1, max_length=120)]
     signer: str
     vault_key: Path
     keep_days: Annotated[int, Meta(ge=0, le=3650)] = 30
+    sealing_keys: list[Path] = []
 
 
 class Bureau(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -142,6 +144,8 @@ def _absolute(section: _Any, folder: Path) -> _Any:
         value = getattr(section, name)
         if isinstance(value, Path):
             changes[name] = folder / value.expanduser()
+        elif isinstance(value, list) and value and all(isinstance(each, Path) for each in value):
+            changes[name] = [folder / each.expanduser() for each in value]
         elif isinstance(value, Struct):
             changes[name] = _absolute(value, folder)
     return msgspec.structs.replace(section, **changes) if changes else section  # type: ignore[type-var]

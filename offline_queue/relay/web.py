@@ -22,6 +22,7 @@ from starlette.routing import Route
 from offline_queue.errors import StoreFault
 from offline_queue.relay import answers, multipart
 from offline_queue.relay.intake import Intake, Refused, Upload
+from offline_queue.transports import SEALED_NAME
 from offline_queue.vault import Vault
 from offline_queue.wire import SignedReceipt
 
@@ -118,7 +119,12 @@ class Desk:
             parts = multipart.parts(request.headers.get("content-type", ""), bytes(body))
         except ValueError as error:
             raise Refused("malformed", str(error), 400) from error
-        return Upload(submission_id, parts["transaction"], parts["manifest"], parts["signature"])
+        sealed = SEALED_NAME in parts
+        transaction, counter = (
+            parts[SEALED_NAME if sealed else "transaction"],
+            parts.get("counter_signature", b""),
+        )
+        return Upload(submission_id, transaction, parts["manifest"], parts["signature"], counter, sealed)
 
     async def _status(self, client: str, request: Request) -> Response:
         name = str(request.path_params["submission_id"])

@@ -14,18 +14,29 @@ from typing import Protocol, cast
 
 from offline_queue.clock import Clock, SystemClock
 from offline_queue.errors import TransportFault
+from offline_queue.models import PART_NAME
 from offline_queue.wire import ResponsePage, SignedReceipt
+
+SEALED_NAME = "transaction.sealed"
+COUNTER_NAME = "manifest.counter.p7s"
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """What is sent for one submission. counter_signature: over the signature, when its certificate has run out."""
+    """What is sent for one submission. counter_signature: over the signature, when its certificate has run out;
+    sealed: `transaction` is sealed to the gateway, and only there becomes what the manifest names."""
 
     submission_id: str
     transaction: bytes
     manifest: bytes
     signature: bytes
     counter_signature: bytes = b""
+    sealed: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the transaction is called on the way: `transaction.an2`, or `transaction.sealed`."""
+        return SEALED_NAME if self.sealed else PART_NAME
 
 
 class Transport(Protocol):

@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError
 from offline_queue import wire
 from offline_queue.clock import Clock
 from offline_queue.errors import Certainty, TransportFault
-from offline_queue.transports import Parcel, faults
+from offline_queue.transports import COUNTER_NAME, SEALED_NAME, Parcel, faults
 from offline_queue.transports.budget import Budget, pins_of, pool_class, socket_class
 from offline_queue.wire import ResponsePage, SignedReceipt
 
@@ -78,12 +78,16 @@ class HttpsTransport:
     def submit(self, parcel: Parcel) -> SignedReceipt:
         """PUT /v1/submissions/{id}. The fault is REFUSED only for 409 and 422 in the protocol's own words."""
         files = {
-            "transaction": ("transaction.an2", parcel.transaction, "application/octet-stream"),
+            SEALED_NAME if parcel.sealed else "transaction": (
+                parcel.name,
+                parcel.transaction,
+                "application/octet-stream",
+            ),
             "manifest": ("manifest.json", parcel.manifest, "application/json"),
             "signature": ("manifest.p7s", parcel.signature, "application/pkcs7-signature"),
         }
         if parcel.counter_signature:
-            counter = ("manifest.counter.p7s", parcel.counter_signature, "application/pkcs7-signature")
+            counter = (COUNTER_NAME, parcel.counter_signature, "application/pkcs7-signature")
             files["counter_signature"] = counter
         answer = self._exchange(
             "PUT",

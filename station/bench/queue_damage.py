@@ -26,7 +26,6 @@ from offline_queue.receipts import Verifier
 from offline_queue.states import State
 from offline_queue.store import Queue
 from offline_queue.sync import Sync
-from offline_queue.vault import Vault
 from station.bench.queue_kill import forget
 from station.bench.queue_work import STATION, Work, make_base
 
@@ -56,12 +55,14 @@ class Before:
     page: int
 
 
-def run(runs: int, seed: int, progress: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
-    """`runs` overwrites of one sector each."""
+def run(
+    runs: int, seed: int, progress: Callable[[str], None] = lambda _: None, *, sealed: bool = False
+) -> dict[str, Any]:
+    """`runs` overwrites of one sector each. sealed: of queues whose submissions are sealed to the gateway."""
     chance, counts = random.Random(seed), Counter[str]()
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
-        make_base(base)
+        make_base(base, sealed=sealed)
         befores = [_before(base, "q-closed", closed=True), _before(base, "q-open", closed=False)]
         for n in range(runs):
             counts.update(_one(befores[n % 2], base / f"q-{n}", chance))
@@ -145,7 +146,7 @@ def _overwrite(folder: Path, before: Before, chance: random.Random) -> tuple[str
 
 
 def _judged(before: Before, work: Work, live: bool, touched: bytes) -> Counter[str]:
-    database, vault, clock = work.folder / "queue.db", Vault.load(work.folder / "keys"), SystemClock()
+    database, vault, clock = work.folder / "queue.db", work.vault(), SystemClock()
     told = salvage.mend(database, vault, clock, STATION)
     with work.open() as queue:
         report = _sync(work, queue).drain()

@@ -15,6 +15,7 @@ from offline_queue import cms
 from offline_queue.canonical import dumps, loads
 from offline_queue.clock import SystemClock, stamp
 from offline_queue.models import Submission
+from offline_queue.outward import Openers
 from offline_queue.signers import Signer
 from offline_queue.transports import Parcel
 from offline_queue.wire import ResponsePage, SignedReceipt
@@ -38,8 +39,11 @@ class FolderGateway:
     """Keeps what arrives in a folder, takes everything as often as it comes, and signs. It never removes doubles: that
     none come is the station's work."""
 
-    def __init__(self, folder: Path, signer: Signer, step: Callable[[], None]) -> None:
+    def __init__(
+        self, folder: Path, signer: Signer, step: Callable[[], None], openers: Openers | None = None
+    ) -> None:
         self.folder, self._signer, self._step = folder, signer, step
+        self._openers = openers or Openers()
         self.die_at, self._taken = 0, 0  # the process dies once it has taken so many, before it answers
 
     def submit(self, parcel: Parcel) -> SignedReceipt:
@@ -48,7 +52,7 @@ class FolderGateway:
         path.write_bytes(parcel.manifest)
         cms.check_signature(parcel.manifest, parcel.signature)
         with (self.folder / "effects").open("a") as effects:
-            effects.write(f"{parcel.submission_id} {_right(parcel)}\n")
+            effects.write(f"{parcel.submission_id} {self._right(parcel)}\n")
         self._taken += 1
         if self._taken == self.die_at:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -72,6 +76,12 @@ class FolderGateway:
         """How often bytes arrived that were not those of this submission."""
         return sum(line.split()[1] != "True" for line in self._lines())
 
+    def _right(self, parcel: Parcel) -> bool:
+        content = parcel.transaction
+        if parcel.sealed:
+            content = self._openers.submission(content, parcel.submission_id)
+        return content == submission(number(parcel.submission_id)).payload
+
     def _lines(self) -> list[str]:
         path = self.folder / "effects"
         return path.read_text().splitlines() if path.exists() else []
@@ -83,7 +93,3 @@ class FolderGateway:
         value.pop("name")
         receipt = dumps(value)
         return SignedReceipt(receipt, cms.sign_detached(receipt, self._signer, now))
-
-
-def _right(parcel: Parcel) -> bool:
-    return parcel.transaction == submission(number(parcel.submission_id)).payload

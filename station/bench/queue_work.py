@@ -25,6 +25,7 @@ from offline_queue import erasure, keyring, rotation, upkeep
 from offline_queue.clock import SystemClock
 from offline_queue.errors import QueueError
 from offline_queue.models import Entry, Submission
+from offline_queue.outward import Openers
 from offline_queue.receipts import Verifier
 from offline_queue.signers import load_signer
 from offline_queue.states import TRANSITIONS, Event, State
@@ -36,6 +37,7 @@ from station.bench.queue_gate import FolderGateway, submission
 from station.sim.pki import PkiPaths, make_pki
 
 STATION = "ST-BENCH"
+SEAL_TO = "seal_to.pem"
 STAGES = (
     "migrate",
     "seal_sign_enqueue",
@@ -80,7 +82,9 @@ class Work:
         self.gate = folder.with_name("g" + folder.name[1:])
         self.gate.mkdir(exist_ok=True)
         self.pki: PkiPaths = make_pki(folder.parent / "pki", SystemClock())
-        self.gateway = FolderGateway(self.gate, load_signer(self.pki.receipt_signing_uri), self.shim.step)
+        openers = Openers.load([self.pki.gateway_sealing_key])
+        receipts = load_signer(self.pki.receipt_signing_uri)
+        self.gateway = FolderGateway(self.gate, receipts, self.shim.step, openers)
         self.signer = load_signer(self.pki.signing_uri)
 
     def prepare(self) -> None:
@@ -92,8 +96,14 @@ class Work:
 
     def open(self) -> Queue:
         limits = Limits(reserve_bytes=0, open_entries=10**6)
-        vault = Vault.load(self.folder / "keys")
-        return Queue.open(self.folder / "queue.db", vault, SystemClock(), station_id=STATION, limits=limits)
+        return Queue.open(
+            self.folder / "queue.db", self.vault(), SystemClock(), station_id=STATION, limits=limits
+        )
+
+    def vault(self) -> Vault:
+        """Of the folder's keys; with a file `seal_to.pem` below the base, submissions are sealed to the gateway."""
+        seal_to = self.folder.parent / SEAL_TO
+        return Vault.load(self.folder / "keys", seal_to if seal_to.exists() else None)
 
     def mark(self, words: str) -> None:
         with (self.folder / "marks").open("a") as marks:
@@ -186,9 +196,12 @@ def break_build(mutant: str) -> type[Work]:
     return EarlyWord if mutant == "ack_first" else Work
 
 
-def make_base(base: Path) -> None:
-    """What all jobs of a campaign share: keys, and a queue file of schema 1 in which the OLD ones wait."""
+def make_base(base: Path, *, sealed: bool = False) -> None:
+    """What all jobs of a campaign share: keys, and a queue file of schema 1 in which the OLD ones wait. sealed: what
+    is enqueued after that is sealed to the gateway."""
     pki = make_pki(base / "pki", SystemClock())
+    if sealed:
+        shutil.copyfile(pki.gateway_sealing_cert, base / SEAL_TO)
     keyring.create(base / "keys", pki.station_vault_key.read_bytes())
     signer = load_signer(pki.signing_uri)
     made = queue_old.make(

@@ -9,7 +9,6 @@ from pathlib import Path
 from offline_queue.clock import SystemClock, stamp
 from offline_queue.store import Queue
 from offline_queue.trust import Trust
-from offline_queue.vault import Vault
 from station.settings import load_settings
 
 
@@ -31,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     clock = SystemClock()
     with Queue.open(
         settings.queue.database,
-        Vault.load(settings.queue.station_key),
+        settings.queue.vault(),
         clock,
         station_id=settings.station.id,
         time_source=settings.time_source(),

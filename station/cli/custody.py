@@ -9,7 +9,7 @@ from pathlib import Path
 from offline_queue.clock import SystemClock
 from offline_queue.signers import load_signer
 from offline_queue.store import Queue
-from offline_queue.vault import Vault
+from station.cli.queue_look import CLOSED
 from station.custody import bundle
 from station.settings import load_settings
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 written; 1 no such entry, or damaged; 3 the queue, the clock or the signing key cannot be used."""
     settings = load_settings(args.config)
-    vault = Vault.load(settings.queue.station_key)
+    vault = settings.queue.vault()
     with Queue.open(
         settings.queue.database,
         vault,
@@ -37,10 +37,14 @@ def run(args: argparse.Namespace) -> int:
         station_id=settings.station.id,
         time_source=settings.time_source(),
     ) as queue:
-        written = bundle.write(queue, queue.find(args.entry), args.out, load_signer(settings.signing.uri))
+        entry = queue.find(args.entry)
+        written = bundle.write(queue, entry, args.out, load_signer(settings.signing.uri))
+        sealed_to = queue.sealed_to(entry.submission_id)
     if args.json:
-        print(json.dumps({"files": [str(path) for path in written]}))
+        print(json.dumps({"files": [str(path) for path in written], "sealed_to": sealed_to}))
     else:
         print("\n".join(str(path) for path in written))
         print(f"check: station verify {args.out} --ca STATION-CA.pem --gateway-ca GATEWAY-CA.pem")
+        if sealed_to:
+            print(CLOSED.format(sealed_to))
     return 0

@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 
 from offline_queue.store import Queue
-from offline_queue.vault import Vault
 from station.clock import SystemClock
 from station.sdnotify import notify
 from station.settings import load_settings
@@ -29,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         return _say(args, {"queue": "absent", "audit": "absent", "counts": {}}, 0)
     queue = Queue.open(
         settings.queue.database,
-        Vault.load(settings.queue.station_key),
+        settings.queue.vault(),
         SystemClock(),
         station_id=settings.station.id,
         time_source=settings.time_source(),

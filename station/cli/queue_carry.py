@@ -13,7 +13,7 @@ from offline_queue.export import export
 from offline_queue.outward import Opener, Recipient
 from offline_queue.signers import load_signer
 from offline_queue.store import Queue
-from station.cli.queue_look import NewAction
+from station.cli.queue_look import CLOSED, NewAction
 from station.errors import EnvironmentFault
 from station.settings import Settings
 
@@ -43,9 +43,10 @@ def _export(queue: Queue, settings: Settings, args: argparse.Namespace) -> int:
         return _bundle(queue, settings, args)
     if len(args.entry) != 1:
         raise BundleError("export.one_entry", "--out takes one entry", "name one, or use --bundle")
-    written = export(queue, queue.find(args.entry[0]), args.out)
+    entry = queue.find(args.entry[0])
+    written, sealed_to = export(queue, entry, args.out), queue.sealed_to(entry.submission_id)
     if args.json:
-        print(json.dumps({"files": [str(path) for path in written]}))
+        print(json.dumps({"files": [str(path) for path in written], "sealed_to": sealed_to}))
     elif not args.quiet:
         for path in written:
             print(path)
@@ -53,6 +54,8 @@ def _export(queue: Queue, settings: Settings, args: argparse.Namespace) -> int:
             f"check: cd {args.out} && openssl cms -verify -binary -inform DER -in manifest.p7s"
             " -content manifest.json -CAfile issuing-ca.pem -out /dev/null"
         )
+        if sealed_to:
+            print(CLOSED.format(sealed_to))
     return 0
 
 

@@ -14,6 +14,7 @@ from offline_queue.store import Queue
 from station.settings import Settings
 
 NewAction = Callable[[str, str], argparse.ArgumentParser]
+CLOSED = "sealed to the gateway's key {}: this station cannot open the transaction, only the gateway can"
 
 
 def add_actions(action: NewAction) -> None:
@@ -53,7 +54,10 @@ def _show(queue: Queue, _: Settings, args: argparse.Namespace) -> int:
     entry = queue.find(args.entry)
     name = entry.submission_id
     receipt = queue.receipt(name)
+    sealed_to = queue.sealed_to(name)
     shown = entry.as_dict() | {
+        "sealed_to": sealed_to,
+        "note": CLOSED.format(sealed_to) if sealed_to else None,
         "manifest": json.loads(queue.manifest(name)),
         "receipt": None if receipt is None else json.loads(receipt),
         "tries": [dataclasses.asdict(attempt) for attempt in queue.attempts(name)],

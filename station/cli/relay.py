@@ -20,16 +20,17 @@ from pathlib import Path
 
 from offline_queue.clock import SystemClock
 from offline_queue.errors import BundleError, QueueError
-from offline_queue.outward import Opener
+from offline_queue.outward import Opener, Openers
 from offline_queue.relay import chain, heads, status
 from offline_queue.relay.carried import import_bundle
 from offline_queue.relay.database import Database
-from offline_queue.relay.intake import Intake, register
+from offline_queue.relay.intake import Intake
 from offline_queue.relay.processes import Child, Family, heart
 from offline_queue.relay.queue import RelayQueue, restored
 from offline_queue.relay.sending import Sender, make_sync, open_transport
 from offline_queue.relay.serving import listener, serve, server_context
 from offline_queue.relay.settings import Settings, load
+from offline_queue.relay.stations import register
 from offline_queue.relay.web import Desk
 from offline_queue.signers import load_signer
 from offline_queue.states import Event
@@ -118,6 +119,7 @@ def _keep(settings: Settings, config: Path, stop: threading.Event) -> None:
     server_context(settings.listen)  # what is wrong with keys refuses the start, here and not in a child
     load_signer(settings.custody.signer)
     Vault.load(settings.custody.vault_key)
+    Openers.load(settings.custody.sealing_keys)
     open_transport(settings.bureau, SystemClock()).close()
     with (
         listener(settings.listen.host, settings.listen.port) as gate,
@@ -159,7 +161,8 @@ def _children(settings: Settings, config: Path, gate: socket.socket, window: soc
 
 def _taker(settings: Settings, database: Database, vault: Vault) -> Intake:
     custody, anchors = settings.custody, settings.listen.station_ca.read_bytes()
-    return Intake(database, vault, load_signer(custody.signer), custody.name, anchors, SystemClock())
+    openers = Openers.load(custody.sealing_keys)
+    return Intake(database, vault, load_signer(custody.signer), custody.name, anchors, SystemClock(), openers)
 
 
 def _take_in(settings: Settings, database: Database, args: argparse.Namespace) -> int:

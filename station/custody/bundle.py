@@ -22,8 +22,8 @@ ALWAYS = ("boot", "hourly")
 
 
 def make(queue: Queue, entry: Entry, *, content: bool = False, whole: bool = False) -> bytes:
-    """The bundle. content: with the transaction inside; whole: with the whole chain, not only what leads to this
-    entry. DamagedEntry when what is stored is not what was signed."""
+    """The bundle. content: with the transaction inside, unless only the gateway can open it; whole: with the whole
+    chain, not only what leads to this entry. DamagedEntry when what is stored is not what was signed."""
     name = entry.submission_id
     receipt, receipt_signature = queue.receipt(name), queue.receipt_signature(name)
     answers = [answer for answer in queue.responses() if answer.tcr == entry.tcn]
@@ -31,7 +31,7 @@ def make(queue: Queue, entry: Entry, *, content: bool = False, whole: bool = Fal
         proof = _chain(tables, entry, whole)
         counters = _counter_signatures(tables, entry)
     transaction: dict[str, Any] = {"sha256": entry.sha256, "size": entry.size}
-    if content:
+    if content and queue.sealed_to(name) is None:
         transaction["content"] = _text(queue.payload(name))
     return canonical.dumps(
         {

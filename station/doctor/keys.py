@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cryptography import x509
 
+from offline_queue.outward import Recipient
 from offline_queue.signers import load_signer
-from offline_queue.vault import Vault
 from station.doctor.check import Check, Status, fail, ok, warn
 from station.settings import Settings
 
@@ -20,7 +20,7 @@ def check_station_key(settings: Settings) -> Check:
     """The key that seals the queue and the drafts."""
     path = settings.queue.station_key
     try:
-        Vault.load(path)
+        settings.queue.vault()
     except Exception as error:
         return fail(
             "station-key",
@@ -28,6 +28,24 @@ def check_station_key(settings: Settings) -> Check:
             "restore the key file (mode 0600); without it the queue is shut",
         )
     return ok("station-key", f"{path} loads")
+
+
+def check_sealing(settings: Settings) -> Check:
+    """Whose key the submissions are sealed to."""
+    path = settings.queue.seal_to
+    if path is None:
+        return ok(
+            "sealing", "submissions are sealed under the station's own key: whoever has it reads the queue"
+        )
+    try:
+        recipient = Recipient.load(path)
+    except Exception as error:
+        return fail("sealing", str(error), "put the gateway's sealing certificate where station.toml says")
+    if b"BEGIN CERTIFICATE" in path.read_bytes():
+        left = _certificate_file("sealing", path)
+        if left.status is not Status.OK:
+            return left
+    return ok("sealing", f"submissions are sealed to the gateway's key {recipient.key_id.hex()}")
 
 
 def check_signing(settings: Settings) -> Check:
@@ -89,6 +107,7 @@ __all__ = [
     "check_client_certificate",
     "check_gateway_ca",
     "check_private_files",
+    "check_sealing",
     "check_signing",
     "check_station_key",
     "warn",

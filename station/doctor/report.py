@@ -15,6 +15,7 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     machine.check_clock,
     machine.check_power,
     keys.check_station_key,
+    keys.check_sealing,
     keys.check_signing,
     keys.check_client_certificate,
     keys.check_gateway_ca,

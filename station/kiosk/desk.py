@@ -46,11 +46,13 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class DeskRules:
-    """What the desk is held to, from the settings. gateway: `simulated` or `production`."""
+    """What the desk is held to, from the settings. gateway: `simulated` or `production`; forgets: a booking's
+    draft is destroyed once it is queued, because the queue is sealed to the gateway."""
 
     gateway: str
     capture: CaptureRules = field(default_factory=CaptureRules)
     max_attempts: int = 3
+    forgets: bool = False
 
 
 class Desk:
@@ -237,7 +239,9 @@ class Desk:
             # A crash after this line and before the next save is healed by asking again: `submit` itself gives the
             # same ticket for the same booking.
             ticket = self._submit(booking)
-            self._keep(bookings.with_submission(booking, ticket, self.clock.utcnow()))
+            booking = self._keep(bookings.with_submission(booking, ticket, self.clock.utcnow()))
+            if self.rules.forgets:
+                self.store.forget(booking)
         return ticket
 
     # Inside -------------------------------------------------------------------------------------------------------

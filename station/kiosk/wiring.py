@@ -13,7 +13,6 @@ from offline_queue.errors import QueueError
 from offline_queue.room import of_settings
 from offline_queue.signers import Signer, certificate_path, load_signer
 from offline_queue.store import Queue
-from offline_queue.vault import Vault
 from station import flow, responses
 from station.access import Access
 from station.booking_store import BookingStore
@@ -40,7 +39,7 @@ class Clock(Protocol):
 
 def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
     """Open everything the kiosk needs; `stack` closes it again. Raises SettingsError, EnvironmentFault, QueueError."""
-    vault = Vault.load(settings.queue.station_key)
+    vault = settings.queue.vault()
     store = BookingStore.open(settings.booking.database, vault)
     stack.callback(store.close)
     limits = of_settings(settings.queue.reserve_mib, settings.queue.ballast_mib)
@@ -53,6 +52,8 @@ def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
         time_source=settings.time_source(),
     )
     stack.callback(queue.close)
+    if settings.queue.seal_to is not None:
+        flow.forget_queued(store, queue, clock.utcnow())
     outbox = Outbox(queue, responses.read, responses.plain)
     bar = _status_bar(settings, outbox, clock)
     signer = _signer(settings)
@@ -85,7 +86,9 @@ def _desk(
     line = flow.Line(settings, store, queue, signer, clock, others)
     rules = CaptureRules(settings.booking.quality_threshold)
     return Desk(
-        rules=DeskRules(settings.gateway.kind, rules, settings.booking.max_attempts),
+        rules=DeskRules(
+            settings.gateway.kind, rules, settings.booking.max_attempts, settings.queue.seal_to is not None
+        ),
         store=store,
         access=access,
         reader=RemoteReader(settings.reader.socket, clock),

@@ -22,6 +22,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from offline_queue.outward import Openers
 from offline_queue.signers import load_signer
 from station.clock import SystemClock
 from station.sim.gateway_app import Bureau, Clock, application
@@ -82,6 +83,7 @@ def serve(options: Options, clock: Clock, on_start: Callable[[uvicorn.Server, in
         options.answer_after,
         options.second_stage_after,
         options.rates,
+        Openers.load([options.pki.gateway_sealing_key]),
     )
     context = _tls(options, faults, clock)
     with socket.create_server(("127.0.0.1", options.port)) as listener:

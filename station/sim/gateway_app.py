@@ -12,7 +12,7 @@ import contextlib
 import datetime as dt
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -24,7 +24,9 @@ from starlette.routing import Route
 
 from offline_queue import canonical, cms
 from offline_queue.clock import stamp
+from offline_queue.outward import Openers
 from offline_queue.signers import Signer
+from offline_queue.transports import SEALED_NAME
 from station.sim import gateway_bureau as bureau
 from station.sim.gateway_faults import Fault, FaultScript
 from station.sim.gateway_store import Answer, Store, Stored
@@ -32,7 +34,7 @@ from station.sim.gateway_store import Answer, Store, Stored
 NAME = "SIMULATED state bureau"
 LARGEST_UPLOAD = 80 * 2**20
 PAGE = 100
-PARTS = ("transaction", "manifest", "signature")
+PARTS = ("manifest", "signature")
 PORTAL = "<!doctype html><title>Sign in</title><h1>Network sign-in</h1><p>Please accept the terms of use.</p>"
 
 
@@ -44,7 +46,8 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Bureau:
-    """What a running gateway has at hand. answer_after, second_stage_after: seconds from custody to the answers."""
+    """What a running gateway has at hand. answer_after, second_stage_after: seconds from custody to the answers;
+    openers: the private keys to which stations may seal."""
 
     store: Store
     faults: FaultScript
@@ -54,6 +57,7 @@ class Bureau:
     answer_after: float = 0.0
     second_stage_after: float = 0.0
     rates: bureau.Rates = bureau.USUAL
+    openers: Openers = field(default_factory=Openers)
 
 
 Struck = dict[str, Fault]
@@ -128,7 +132,7 @@ def _before(struck: Struck) -> Response | None:
 
 
 async def _submit(state: Bureau, request: Request, struck: Struck) -> Response:
-    upload = await _upload(request)
+    upload = await _upload(state, request)
     known = state.store.submission(upload.submission_id)
     if known is None:
         now = state.clock.utcnow()
@@ -144,7 +148,7 @@ async def _submit(state: Bureau, request: Request, struck: Struck) -> Response:
     return _receipt_reply(state, known, struck, 200)
 
 
-async def _upload(request: Request) -> bureau.Upload:
+async def _upload(state: Bureau, request: Request) -> bureau.Upload:
     submission_id = str(request.path_params["submission_id"])
     if int(request.headers.get("content-length") or LARGEST_UPLOAD + 1) > LARGEST_UPLOAD:
         raise bureau.Refusal("too_large", "the upload has no length or is too large", 413)
@@ -152,14 +156,17 @@ async def _upload(request: Request) -> bureau.Upload:
         raise bureau.Refusal("id_mismatch", "Idempotency-Key names another submission")
     try:
         async with request.form(max_files=8, max_fields=8, max_part_size=2**20) as form:
-            parts = [await _part(form.get(name)) for name in PARTS]
+            manifest, signature = [await _part(form.get(name)) for name in PARTS]
+            plain, sealed = [await _part(form.get(name)) for name in ("transaction", SEALED_NAME)]
             counter = await _part(form.get("counter_signature")) or b""
     except HTTPException as failure:
         raise bureau.Refusal("malformed", "the upload is not multipart/form-data", 400) from failure
-    if any(part is None for part in parts):
-        raise bureau.Refusal("malformed", f"the parts {', '.join(PARTS)} must all be files", 400)
-    transaction, manifest, signature = (part or b"" for part in parts)
-    return bureau.Upload(submission_id, transaction, manifest, signature, counter)
+    if manifest is None or signature is None or (plain is None) == (sealed is None):
+        words = f"the parts {', '.join(PARTS)} and one of transaction, {SEALED_NAME} must be files"
+        raise bureau.Refusal("malformed", words, 400)
+    if sealed is not None:
+        plain = bureau.opened(state.openers, sealed, submission_id)
+    return bureau.Upload(submission_id, plain or b"", manifest, signature, counter)
 
 
 async def _part(part: object) -> bytes | None:

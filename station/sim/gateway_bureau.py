@@ -11,9 +11,10 @@ import datetime as dt
 import hashlib
 from dataclasses import dataclass
 
-from offline_queue import cms
+from offline_queue import vouched
 from offline_queue.envelope import Manifest
-from offline_queue.errors import QueueError
+from offline_queue.errors import QueueError, VaultError
+from offline_queue.outward import Openers
 from station.errors import RecordError, StationError
 from station.records.decode import decode
 from station.records.encode import encode
@@ -64,7 +65,7 @@ class Refusal(StationError):
 
 @dataclass(frozen=True)
 class Upload:
-    """The three parts as they came, and the id of the URL."""
+    """The parts as they came, the transaction opened if it was sealed to us, and the id of the URL."""
 
     submission_id: str
     transaction: bytes
@@ -73,19 +74,24 @@ class Upload:
     counter_signature: bytes = b""
 
 
+def opened(openers: Openers, sealed: bytes, submission_id: str) -> bytes:
+    """A transaction that came sealed, plain. Raises Refusal: sealed to another gateway, or damaged."""
+    try:
+        return openers.submission(sealed, submission_id)
+    except VaultError as failure:
+        raise Refusal(failure.code, failure.message) from failure
+
+
 def accept(upload: Upload, station_ca: bytes, now: dt.datetime) -> tuple[Manifest, str]:
     """The manifest and who signed it, when everything fits together. Raises Refusal with a stable code.
 
     What the transaction says is only read here, not judged: findings are answered later with ERRT.
     """
     try:
-        manifest = Manifest.from_bytes(upload.manifest)
-        if upload.counter_signature:  # vouches now for a signature that was good when it was made
-            cms.verify_detached(upload.signature, upload.counter_signature, station_ca, now)
-        at = manifest.created_at if upload.counter_signature else now
-        signer = cms.verify_detached(upload.manifest, upload.signature, station_ca, at)
+        who = vouched.verify(upload.manifest, upload.signature, upload.counter_signature, station_ca, now)
     except QueueError as failure:
         raise Refusal(failure.code, failure.message) from failure
+    manifest = who.manifest
     if manifest.submission_id != upload.submission_id:
         raise Refusal("id_mismatch", "the manifest names another submission")
     if (manifest.sha256, manifest.size) != (
@@ -100,7 +106,7 @@ def accept(upload: Upload, station_ca: bytes, now: dt.datetime) -> tuple[Manifes
     named = (manifest.tcn, manifest.tot, manifest.ori)
     if named != (txn.tcn, txn.tot, txn.header.text(8)):
         raise Refusal("manifest_mismatch", "TCN, TOT or ORI differ between manifest and transaction")
-    return manifest, signer.subject
+    return manifest, who.signer.subject
 
 
 def findings(content: bytes, now: dt.datetime) -> tuple[Finding, ...]:

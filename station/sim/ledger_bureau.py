@@ -25,11 +25,13 @@ from starlette.routing import Route
 from offline_queue import canonical
 from offline_queue.clock import SystemClock, stamp
 from offline_queue.envelope import Manifest
+from offline_queue.outward import Openers
 from offline_queue.relay import multipart
 from offline_queue.relay.quick_cms import QuickSigner
 from offline_queue.relay.serving import listener, serve, server_context
 from offline_queue.relay.settings import Listen
 from offline_queue.signers import Signer, load_signer
+from offline_queue.transports import SEALED_NAME
 from station.sim.pki import PkiPaths
 
 NAME = "SIMULATED counting bureau"
@@ -39,7 +41,8 @@ PAGE = 100
 class Ledger:
     """What was handed in."""
 
-    def __init__(self, path: Path, signer: Signer, *, answer: bool) -> None:
+    def __init__(self, path: Path, signer: Signer, openers: Openers, *, answer: bool) -> None:
+        self._openers = openers
         self._signer = QuickSigner(signer, SystemClock().utcnow())
         self._answer = answer
         self._receipts: dict[str, dict[str, str]] = {}
@@ -59,6 +62,8 @@ class Ledger:
     async def _submit(self, request: Request) -> Response:
         parts = multipart.parts(request.headers["content-type"], await request.body())
         manifest = Manifest.from_bytes(parts["manifest"])
+        if SEALED_NAME in parts:
+            parts["transaction"] = self._openers.submission(parts[SEALED_NAME], manifest.submission_id)
         digest = hashlib.sha256(parts["transaction"]).hexdigest()
         if (manifest.sha256, manifest.submission_id) != (digest, request.path_params["submission_id"]):
             return JSONResponse({"code": "digest_mismatch", "message": "other bytes"}, 422)
@@ -116,7 +121,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     pki, stop = PkiPaths.at(args.pki), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    ledger = Ledger(args.ledger, load_signer(pki.receipt_signing_uri), answer=args.answer)
+    openers = Openers.load([pki.gateway_sealing_key])
+    ledger = Ledger(args.ledger, load_signer(pki.receipt_signing_uri), openers, answer=args.answer)
     listen = Listen(cert=pki.gateway_server_cert, key=pki.gateway_server_key, station_ca=pki.station_ca)
     with listener("127.0.0.1", 0) as sock:
         sys.stdout.write(f"ready {sock.getsockname()[1]}\n")

@@ -40,12 +40,14 @@ class MailBureau:
         try:
             _, found = mail.attachments(raw)
             said = Manifest.from_bytes(found[mail.MANIFEST])
-            upload = bureau.Upload(
-                said.submission_id, found[mail.TRANSACTION], found[mail.MANIFEST], found[mail.SIGNATURE]
-            )
+            content = found[mail.SEALED if mail.SEALED in found else mail.TRANSACTION]
+            signature, counter = found[mail.SIGNATURE], found.get(mail.COUNTER, b"")
         except (ValueError, KeyError, QueueError):
             return
         try:
+            if mail.SEALED in found:
+                content = bureau.opened(self.state.openers, content, said.submission_id)
+            upload = bureau.Upload(said.submission_id, content, found[mail.MANIFEST], signature, counter)
             self._receipt(upload, said)
         except bureau.Refusal as refusal:
             content = canonical.dumps(

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-Purpose = Literal["client", "server", "signing"]
+Purpose = Literal["client", "server", "signing", "sealing"]
 
 LIFE = dt.timedelta(days=30)
 BACKDATE = dt.timedelta(minutes=10)
@@ -59,6 +59,8 @@ class PkiPaths:
     gateway_server_key: Path
     gateway_receipt_cert: Path
     gateway_receipt_key: Path
+    gateway_sealing_cert: Path
+    gateway_sealing_key: Path
     gateway_wrong_name_cert: Path
     gateway_wrong_name_key: Path
     gateway_expired_cert: Path
@@ -141,20 +143,26 @@ class Authority:
         not_after: dt.datetime,
         names: Sequence[str] = (),
     ) -> Issued:
-        """A leaf for TLS client, TLS server (`names`: DNS names and addresses) or document signing."""
+        """A leaf for TLS client, TLS server (`names`: DNS names and addresses), document signing, or sealing to."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(name, self._name(), key, not_before, not_after)
         builder = (
             builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(
-                _usage(digital_signature=True, content_commitment=purpose == "signing"), critical=True
+                _usage(
+                    digital_signature=purpose != "sealing",
+                    content_commitment=purpose == "signing",
+                    key_agreement=purpose == "sealing",
+                ),
+                critical=True,
             )
-            .add_extension(x509.ExtendedKeyUsage(USES[purpose]), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self.issued.key.public_key()),
                 critical=False,
             )
         )
+        if purpose in USES:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(USES[purpose]), critical=False)
         if names:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_alternative(n) for n in names]), False
@@ -183,6 +191,7 @@ def make_pki(folder: Path, clock: WallClock) -> PkiPaths:
         "station_signing": station.issue("SIMULATED TEST station signing", "signing", start, end),
         "gateway_server": gateway.issue("SIMULATED TEST gateway TLS", "server", start, end, LOOPBACK),
         "gateway_receipt": gateway.issue("SIMULATED TEST gateway receipts", "signing", start, end),
+        "gateway_sealing": gateway.issue("SIMULATED TEST gateway sealing", "sealing", start, end),
         "gateway_wrong_name": gateway.issue(
             "SIMULATED TEST other host", "server", start, end, ("other.invalid",)
         ),
@@ -239,6 +248,7 @@ def _usage(
     *,
     digital_signature: bool = False,
     content_commitment: bool = False,
+    key_agreement: bool = False,
     key_cert_sign: bool = False,
     crl_sign: bool = False,
 ) -> x509.KeyUsage:
@@ -247,7 +257,7 @@ def _usage(
         content_commitment=content_commitment,
         key_encipherment=False,
         data_encipherment=False,
-        key_agreement=False,
+        key_agreement=key_agreement,
         key_cert_sign=key_cert_sign,
         crl_sign=crl_sign,
         encipher_only=False,

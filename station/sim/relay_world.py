@@ -24,7 +24,7 @@ from offline_queue import cms
 from offline_queue.clock import SystemClock
 from offline_queue.envelope import Manifest
 from offline_queue.signers import Signer, load_signer
-from offline_queue.transports import Parcel
+from offline_queue.transports import COUNTER_NAME, SEALED_NAME, Parcel
 from station.sim.pki import Authority, Issued, PkiPaths, make_pki
 
 ORI = "ZZ000000{}"
@@ -33,7 +33,12 @@ HEAD = (
     '--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{file}"\r\n'
     "Content-Type: application/octet-stream\r\n\r\n"
 )
-FILES = {"transaction": "transaction.an2", "manifest": "manifest.json", "signature": "manifest.p7s"}
+FILES = {
+    "transaction": "transaction.an2",
+    "manifest": "manifest.json",
+    "signature": "manifest.p7s",
+    "counter_signature": COUNTER_NAME,
+}
 
 
 @dataclass(frozen=True)
@@ -196,11 +201,10 @@ def body_of(parcel: Parcel) -> bytes:
     """The multipart body of an upload, without a library."""
     pieces: list[bytes] = []
     for name, file in FILES.items():
-        pieces += [
-            HEAD.format(boundary=BOUNDARY, name=name, file=file).encode(),
-            getattr(parcel, name),
-            b"\r\n",
-        ]
+        part = SEALED_NAME if parcel.sealed and name == "transaction" else name
+        content = getattr(parcel, name)
+        if content or name != "counter_signature":
+            pieces += [HEAD.format(boundary=BOUNDARY, name=part, file=file).encode(), content, b"\r\n"]
     return b"".join([*pieces, f"--{BOUNDARY}--\r\n".encode()])
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP
 
 from offline_queue.clock import SystemClock
+from offline_queue.outward import Openers
 from offline_queue.signers import load_signer
 from station.sim.gateway_app import Bureau
 from station.sim.gateway_faults import FaultScript
@@ -95,7 +96,7 @@ class _Server:
 @contextmanager
 def post_office(
     pki: PkiPaths, folder: Path, *, implicit: bool = False, cert: str = "gateway_server", tls: bool = True,
-    **options: Any,
+    clock: Any = None, **options: Any,
 ) -> Iterator[Post]:  # fmt: skip
     """A mail server in a thread, listening on loopback. cert: which certificate it shows."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -103,7 +104,8 @@ def post_office(
     context.load_cert_chain(getattr(pki, f"{cert}_cert"), getattr(pki, f"{cert}_key"))
     state = Bureau(
         Store(folder / "bureau.sqlite"), FaultScript(None), load_signer(pki.receipt_signing_uri),
-        pki.station_ca.read_bytes(), SystemClock(),
+        pki.station_ca.read_bytes(), clock or SystemClock(),
+        openers=Openers.load([pki.gateway_sealing_key]),
     )  # fmt: skip
     post = Post(MailBureau(state, STATION, lambda raw: post.deliver(raw)), make_maildir(folder / "mail"))
     given = {"data_size_limit": 2**25, "hostname": "mail.invalid"} | options

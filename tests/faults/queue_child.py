@@ -18,6 +18,7 @@ from pathlib import Path
 
 from offline_queue import canonical
 from offline_queue.clock import SystemClock
+from offline_queue.outward import Openers
 from offline_queue.receipts import Verifier
 from offline_queue.signers import load_signer
 from offline_queue.store import Queue
@@ -25,8 +26,8 @@ from offline_queue.sync import Sync
 from offline_queue.transports import Parcel
 from offline_queue.vault import Vault
 from offline_queue.wire import SignedReceipt
-from station.sim.pki import make_pki
-from tests.unit.offline_queue.kit import MemoryGateway, Stored, receipt_bytes, sign, submission
+from station.sim.pki import PkiPaths, make_pki
+from tests.unit.offline_queue.kit import MemoryGateway, Stored, plain, receipt_bytes, sign, submission
 
 COUNT = 3
 
@@ -55,8 +56,8 @@ class FolderGateway(MemoryGateway):
         self.step()
         path = self.folder / parcel.submission_id
         tcn = canonical.loads(parcel.manifest)["tcn"]
-        digest = hashlib.sha256(parcel.transaction).hexdigest()
-        stored = Stored(parcel.submission_id, tcn, digest, len(parcel.transaction))
+        content = plain(parcel, self.openers)
+        stored = Stored(parcel.submission_id, tcn, hashlib.sha256(content).hexdigest(), len(content))
         if not path.exists():
             path.write_text(json.dumps(dataclasses.asdict(stored)))
             with (self.folder.parent / "effects").open("a") as effects:
@@ -73,17 +74,23 @@ class FolderGateway(MemoryGateway):
         return sign(receipt_bytes(Stored(**json.loads(path.read_text()))), self.signer, self.at())
 
 
+def vault_of(pki: PkiPaths) -> Vault:
+    """With SEAL_TO in the environment, submissions are sealed to the gateway."""
+    return Vault.load(pki.station_vault_key, pki.gateway_sealing_cert if os.environ.get("SEAL_TO") else None)
+
+
 def work(folder: Path, killer: Killer) -> None:
     """Open, enqueue what is not yet there, send, pull. Writes each id to `saved` after the officer would see it."""
     clock, pki = SystemClock(), make_pki(folder.parent / "pki", SystemClock())
-    queue = Queue.open(folder / "queue.db", Vault.load(pki.station_vault_key), clock, station_id="ST-1")
+    queue = Queue.open(folder / "queue.db", vault_of(pki), clock, station_id="ST-1")
     queue.database.raw().set_trace_callback(killer.step)
     signer = load_signer(pki.signing_uri)
     for n in range(1, COUNT + 1):
         entry = queue.enqueue(submission(n), signer)
         with (folder / "saved").open("a") as saved:
             saved.write(f"{entry.submission_id} {entry.sha256}\n")
-    gateway = FolderGateway(load_signer(pki.receipt_signing_uri), at=clock.utcnow)
+    openers = Openers.load([pki.gateway_sealing_key])
+    gateway = FolderGateway(load_signer(pki.receipt_signing_uri), at=clock.utcnow, openers=openers)
     gateway.folder, gateway.step = folder / "gateway", killer.step
     for n in range(1, COUNT + 1):
         gateway.answer(n, f"TCN{n:07}", b"answer %d" % n)
@@ -124,9 +131,7 @@ def run(base: Path, point: int) -> dict[str, object]:
 def judge(base: Path, folder: Path, saved_before: list[str]) -> dict[str, object]:
     """What is lost, doubled or falsely in custody at the end."""
     pki = make_pki(base / "pki", SystemClock())
-    with Queue.open(
-        folder / "queue.db", Vault.load(pki.station_vault_key), SystemClock(), station_id="ST-1"
-    ) as queue:
+    with Queue.open(folder / "queue.db", vault_of(pki), SystemClock(), station_id="ST-1") as queue:
         entries = {entry.submission_id: entry for entry in queue.entries()}
         kept = {path.name: json.loads(path.read_text()) for path in (folder / "gateway").iterdir()}
         effects = (folder / "effects").read_text().split()
@@ -143,6 +148,7 @@ def judge(base: Path, folder: Path, saved_before: list[str]) -> dict[str, object
             "audit": queue.verify_audit().ok,
             "check": queue.check().ok,
             "entries": len(entries),
+            "sealed": sum(queue.sealed_to(name) is not None for name in entries),
         }
 
 

@@ -18,12 +18,12 @@ import pytest
 POINTS = int(os.environ.get("QUEUE_KILL_POINTS", "25"))
 
 
-def campaign(repo: Path, folder: Path, points: list[int]) -> list[dict[str, Any]]:
+def campaign(repo: Path, folder: Path, points: list[int], seal_to: str = "") -> list[dict[str, Any]]:
     child = repo / "tests" / "faults" / "queue_child.py"
     done = subprocess.run(
         [sys.executable, str(child), str(folder), *map(str, points)],
         cwd=repo,
-        env=os.environ | {"PYTHONPATH": str(repo)},
+        env=os.environ | {"PYTHONPATH": str(repo), "SEAL_TO": seal_to},
         capture_output=True,
         text=True,
         check=False,
@@ -33,19 +33,20 @@ def campaign(repo: Path, folder: Path, points: list[int]) -> list[dict[str, Any]
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize(("seal_to", "sealed"), [("", 0), ("gateway", 3)])
 def test_killed_at_any_sampled_point_everything_saved_arrives_exactly_once(
-    repo: Path, tmp_path: Path
+    repo: Path, tmp_path: Path, seal_to: str, sealed: int
 ) -> None:
-    (calm,) = campaign(repo, tmp_path / "calm", [10**9])
-    assert not calm["killed"]
-    (total,) = (run["seen"] for run in campaign(repo, tmp_path / "total", [1]))
+    (calm,) = campaign(repo, tmp_path / "calm", [10**9], seal_to)
+    assert (calm["killed"], calm["sealed"]) == (False, sealed)
+    (total,) = (run["seen"] for run in campaign(repo, tmp_path / "total", [1], seal_to))
     assert total > 100, "statements and gateway steps of one whole run"
     chance, number = (
         random.Random(7),
         min(POINTS, total),
     )  # one in each stretch: the first and the last are never missed
     points = [chance.randint(total * n // number + 1, total * (n + 1) // number) for n in range(number)]
-    runs = campaign(repo, tmp_path / "kill", points)
+    runs = campaign(repo, tmp_path / "kill", points, seal_to)
     assert len(runs) == len(points)
     assert sum(run["killed"] for run in runs) >= len(runs) * 0.9
     assert {run["saved_before"] for run in runs} >= {0, 3}, "before and after the last enqueue"
@@ -55,3 +56,4 @@ def test_killed_at_any_sampled_point_everything_saved_arrives_exactly_once(
         assert (run["states"], run["entries"], run["responses"]) == (["answered"], 3, 3), run
         assert run["audit"], run
         assert run["check"], run
+        assert run["sealed"] == sealed, run

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from station.bench import queue_damage
 
 
-def test_a_damaged_sector_is_found_before_sending_and_the_rest_is_sent() -> None:
-    told = queue_damage.run(14, seed=3)
+@pytest.mark.parametrize("sealed", [False, True], ids=["own key", "sealed to the gateway"])
+def test_a_damaged_sector_is_found_before_sending_and_the_rest_is_sent(sealed: bool) -> None:
+    told = queue_damage.run(14, seed=3, sealed=sealed)
     assert told["counts"]["live"] > 4
     assert told["counts"]["found_at_boot"]
     assert told["counts"]["sent"] > 100

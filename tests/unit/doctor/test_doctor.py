@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from drivers.errors import ReaderFault
 from drivers.reader import CaptureKind, ReaderInfo
@@ -322,3 +324,18 @@ def test_check_values_are_frozen() -> None:
     with pytest.raises(AttributeError):
         check.fact = "c"  # type: ignore[misc]
     assert replace(check, fact="c").fact == "c"
+
+
+def test_the_doctor_says_whose_key_submissions_are_sealed_to(station: Station) -> None:
+    assert "station's own key" in keys.check_sealing(station.settings).fact
+    sealing = _with(station.settings, "queue", seal_to=station.pki.gateway_sealing_cert)
+    found = keys.check_sealing(sealing)
+    assert (found.status, "the gateway's key" in found.fact) == (Status.WARN, False), "29 days are left"
+    bare = station.config.parent / "bare.pem"
+    key = x509.load_pem_x509_certificate(station.pki.gateway_sealing_cert.read_bytes()).public_key()
+    bare.write_bytes(
+        key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    assert keys.check_sealing(_with(station.settings, "queue", seal_to=bare)).status is Status.OK
+    unfit = _with(station.settings, "queue", seal_to=station.pki.gateway_receipt_cert)
+    assert keys.check_sealing(unfit).status is Status.FAIL

@@ -149,3 +149,19 @@ def test_the_finger_taken_wrongly_before_can_be_the_one_that_is_retaken(station)
         station.desk.capture(booking.id, FGP(fgp), station.officer).finding is None for fgp in (2, 3, 2, 3)
     ]
     assert results == [True, False, True, True]
+
+
+def test_under_a_queue_sealed_to_the_gateway_the_draft_goes_once_it_is_queued(station):
+    station.desk.rules = replace(station.desk.rules, forgets=True)
+    booking = whole(station)
+    frame = station.store.taken(booking.id, FGP(1), 1).impression.frame
+    ticket = station.desk.submit(booking.id)
+    left = station.store.booking(booking.id)
+    assert (left.submission, dict(left.subject), len(left.accepted)) == (ticket, {}, 14)
+    with pytest.raises(BookingError, match=r"is not there"):
+        station.store.taken(booking.id, FGP(1), 1)
+    assert station.desk.submit(booking.id) == ticket
+    again = station.desk.new_booking(station.officer, SUBJECT)
+    station.reader.script = [frame]
+    with pytest.raises(BookingError, match=r"already belong to another booking"):
+        station.desk.capture(again.id, FGP(1), station.officer)

@@ -343,3 +343,14 @@ def test_a_panel_asked_for_just_before_the_verdict_shows_the_verdict(client, sta
     for view in (panel_view(station.desk, stale, None), panel_view_after(station.desk, stale, None)):
         assert view["mode"] == "wrong_finger"
         assert view["last"]["finding"]["message"]
+
+
+def test_the_pages_of_a_booking_whose_draft_is_gone_still_answer(client, station, booking):
+    for step in booking.steps:
+        station.desk.capture(booking.id, step.fgp, station.officer)
+    ticket = station.desk.submit(booking.id)
+    station.store.forget(station.store.booking(booking.id))
+    assert ticket.tcn in client.get(f"/bookings/{booking.id}/receipt").text
+    assert SUBJECT["NAM"] not in client.get("/").text
+    assert client.get("/").status_code == 200
+    assert client.get(f"/api/v1/bookings/{booking.id}").status_code == 200

@@ -12,6 +12,7 @@ import pytest
 import requests
 from starlette.testclient import TestClient
 
+from offline_queue.errors import VaultError
 from station.capture import Instruments
 from station.cli import web
 from station.clock import SystemClock
@@ -115,3 +116,16 @@ def test_the_shipped_instruments_are_the_stations_own():
     tools = Instruments.shipped()
     assert tools.extract is imaging.extract
     assert tools.wrong_finger is sequence.wrong_finger
+
+
+def test_with_a_queue_sealed_to_the_gateway_the_kiosk_starts_and_an_unfit_key_refuses_the_start(config):
+    path = config()
+    pki = path.parent / "pki"
+    text = path.read_text()
+    path.write_text(text.replace("[signing]", f'seal_to = "{pki}/gateway-sealing.pem"\n[signing]'))
+    with ExitStack() as stack:
+        counter = open_counter(load_settings(path), SystemClock(), stack)
+        assert counter.desk.rules.forgets
+    path.write_text(text.replace("[signing]", f'seal_to = "{pki}/gateway-receipt.pem"\n[signing]'))
+    with ExitStack() as stack, pytest.raises(VaultError, match=r"not for key agreement"):
+        open_counter(load_settings(path), SystemClock(), stack)

@@ -14,6 +14,7 @@ from offline_queue import canonical, cms
 from offline_queue.clock import stamp
 from offline_queue.errors import Certainty, TransportFault
 from offline_queue.models import Submission
+from offline_queue.outward import Openers
 from offline_queue.signers import Signer
 from offline_queue.transports import Parcel
 from offline_queue.wire import BadItem, ResponsePage, SignedReceipt, WireResponse
@@ -74,6 +75,13 @@ def refused(code: str = "gateway.refused.record.invalid") -> TransportFault:
     return TransportFault(code, "field 2.018 is missing", certainty=Certainty.REFUSED)
 
 
+def plain(parcel: Parcel, openers: Openers) -> bytes:
+    """What the gateway reads of it."""
+    if not parcel.sealed:
+        return parcel.transaction
+    return openers.submission(parcel.transaction, parcel.submission_id)
+
+
 @dataclass
 class Stored:
     submission_id: str
@@ -95,6 +103,7 @@ class MemoryGateway:
     answers: list[WireResponse | BadItem] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     at: Callable[[], dt.datetime] = lambda: AT
+    openers: Openers = field(default_factory=Openers)
 
     def submit(self, parcel: Parcel) -> SignedReceipt:
         self.calls.append(("submit", parcel.submission_id))
@@ -102,12 +111,9 @@ class MemoryGateway:
         what = todo.pop(0) if len(todo) > 1 or todo[0] is not None else None
         if isinstance(what, Exception):
             raise what
-        manifest = canonical.loads(parcel.manifest)
+        manifest, content = canonical.loads(parcel.manifest), plain(parcel, self.openers)
         self.stored[parcel.submission_id] = Stored(
-            parcel.submission_id,
-            manifest["tcn"],
-            hashlib.sha256(parcel.transaction).hexdigest(),
-            len(parcel.transaction),
+            parcel.submission_id, manifest["tcn"], hashlib.sha256(content).hexdigest(), len(content)
         )
         if isinstance(what, tuple):
             raise what[1]

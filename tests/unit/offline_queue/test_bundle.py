@@ -332,7 +332,9 @@ def test_hostile_frames_under_the_right_seal_become_failed_items(
         {"frames": [{"sha256": "c" * 64, "size": bundle.LARGEST_FRAME + 1}]},
         {"frames": [{"sha256": 7, "size": 1}]},
         {"frames": 7},
-        {"schema": 2},
+        {"schema": 0},
+        {"schema": 3},
+        {"schema": True},
         {"recipient": "B" * 16},
     ],
 )

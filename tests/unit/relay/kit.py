@@ -5,8 +5,9 @@ from __future__ import annotations
 from offline_queue.clock import SystemClock
 from offline_queue.relay import settings
 from offline_queue.relay.database import Database
-from offline_queue.relay.intake import Intake, Taken, Upload, register
+from offline_queue.relay.intake import Intake, Taken, Upload
 from offline_queue.relay.queue import RelayQueue
+from offline_queue.relay.stations import register
 from offline_queue.signers import load_signer
 from offline_queue.transports import Parcel
 from offline_queue.vault import Vault

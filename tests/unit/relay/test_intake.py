@@ -13,7 +13,8 @@ from offline_queue.models import Entry
 from offline_queue.receipts import Verifier
 from offline_queue.relay import chain, intake
 from offline_queue.relay.database import Database
-from offline_queue.relay.intake import Refused, common_name, register, used_by
+from offline_queue.relay.intake import Refused, common_name, used_by
+from offline_queue.relay.stations import register
 from offline_queue.transports import Parcel
 from station.sim.relay_world import County
 from tests.unit.relay.kit import Desk

@@ -77,7 +77,7 @@ def test_page_and_metrics_count_what_waits_and_what_needs_a_person(desk: Desk) -
     assert 'livescan_relay_waiting_bytes{station="ST-001"} 1000\n' in numbers
     for line in numbers.splitlines():
         assert line.startswith("#") or float(line.rpartition(" ")[2]) >= 0
-    assert client.get("/healthy").text == "schema 2\n"
+    assert client.get("/healthy").text == "schema 3\n"
 
 
 def test_a_schema_of_a_newer_program_or_a_lossy_server_refuses_the_start(url: str, server: Server) -> None:
