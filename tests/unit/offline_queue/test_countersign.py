@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from pathlib import Path
 
@@ -18,30 +17,15 @@ from offline_queue.transports import Parcel, load_transport
 from offline_queue.vault import Vault
 from offline_queue.wire import ResponsePage, SignedReceipt
 from station.sim.gateway import running_gateway
-from station.sim.pki import Authority, PkiPaths, make_pki
+from station.sim.pki import PkiPaths
 from tests.conftest import FrozenClock
+from tests.contract.expiring import NOW, renew, short_lived
 from tests.unit.sim.gateway_kit import HEADER, Client, manifest, transaction
-
-NOW = dt.datetime.now(dt.UTC)
-HOUR = dt.timedelta(hours=1)
 
 
 @pytest.fixture
 def pki(tmp_path: Path) -> PkiPaths:
-    """A station whose signing certificate lasts one hour."""
-    paths = make_pki(tmp_path / "pki", FrozenClock(NOW))
-    station = Authority.new("SIMULATED TEST station authority", NOW)
-    paths.station_ca.write_bytes(station.cert_pem)
-    client = station.issue("TLS", "client", NOW - HOUR, NOW + 20 * HOUR)
-    paths.station_client_cert.write_bytes(client.cert_pem)
-    paths.station_client_key.write_bytes(client.key_pem)
-    for life, suffix in ((HOUR, ""), (20 * HOUR, ".next")):
-        leaf = station.issue("signing", "signing", NOW - HOUR, NOW + life)
-        Path(f"{paths.station_signing_cert}{suffix}").write_bytes(leaf.cert_pem)
-        key = Path(f"{paths.station_signing_key}{suffix}")
-        key.touch(mode=0o600)
-        key.write_bytes(leaf.key_pem)
-    return paths
+    return short_lived(tmp_path / "pki")
 
 
 def test_expired_while_offline_it_is_held_counter_signed_and_sent_by_itself(
@@ -71,8 +55,7 @@ def test_expired_while_offline_it_is_held_counter_signed_and_sent_by_itself(
         assert queue.counter_sign_held(load_signer(pki.signing_uri)) == (), (
             "the old certificate vouches for nothing"
         )
-        for path in (pki.station_signing_cert, pki.station_signing_key):
-            Path(f"{path}.next").replace(path)
+        renew(pki)
         assert queue.counter_sign_held(load_signer(pki.signing_uri)) == ("s-1",)
         assert sync.drain().accepted == 1
         (kept,) = gateway.submissions()
@@ -110,8 +93,7 @@ def test_a_damaged_one_does_not_stop_the_others(pki: PkiPaths, tmp_path: Path) -
         assert sync.drain().expired == 2
         queue.database.sql("DROP TRIGGER envelope_never_changes")
         queue.database.sql("UPDATE envelope SET signature = x'30' WHERE seq = 1")
-        for path in (pki.station_signing_cert, pki.station_signing_key):
-            Path(f"{path}.next").replace(path)
+        renew(pki)
         assert queue.counter_sign_held(load_signer(pki.signing_uri)) == ("s-2",)
         sync.drain()
         assert queue.entry("s-1").state == "quarantined"

@@ -36,7 +36,10 @@ class Desk:
         return self.put(station, station.parcel(name, payload, **more))
 
     def put(self, station: SimStation, parcel: Parcel, client: str = "") -> Taken:
-        upload = Upload(parcel.submission_id, parcel.transaction, parcel.manifest, parcel.signature)
+        upload = Upload(
+            parcel.submission_id, parcel.transaction, parcel.manifest, parcel.signature,
+            parcel.counter_signature, parcel.sealed,
+        )  # fmt: skip
         return self.intake.submit(client or f"{station.id} TLS", upload)
 
     def state(self, name: str) -> str:
