@@ -92,8 +92,8 @@ class BookingStore:
                 self._save_frame(booking, _attempt_of(booking, taken), taken)
 
     def forget(self, booking: Booking) -> None:
-        """Destroy what this booking knows of the person: its frames, and the subject. Its course and the digests of its
-        frames stay. The log is emptied, so that no older page lies in it."""
+        """Keep a booking without what it knows of the person: its frames and the subject are destroyed, its course and
+        the digests of its frames stay. The log is emptied, so that no older page lies in it."""
         with self._lock:
             with self._writing():
                 self._save_booking(replace(booking, subject={}))

@@ -46,8 +46,8 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class DeskRules:
-    """What the desk is held to, from the settings. gateway: `simulated` or `production`; forgets: a booking's
-    draft is destroyed once it is queued, because the queue is sealed to the gateway."""
+    """What the desk is held to, from the settings. gateway: `simulated` or `production`; forgets: a draft is destroyed
+    once it is queued, because the queue is sealed to the gateway."""
 
     gateway: str
     capture: CaptureRules = field(default_factory=CaptureRules)
@@ -239,9 +239,8 @@ class Desk:
             # A crash after this line and before the next save is healed by asking again: `submit` itself gives the
             # same ticket for the same booking.
             ticket = self._submit(booking)
-            booking = self._keep(bookings.with_submission(booking, ticket, self.clock.utcnow()))
-            if self.rules.forgets:
-                self.store.forget(booking)
+            keep = self.store.forget if self.rules.forgets else self.store.save
+            keep(bookings.with_submission(booking, ticket, self.clock.utcnow()))
         return ticket
 
     # Inside -------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-"""From a station over the relay to the bureau, as they ship: sealed to the relay, counter-signed once its certificate was
-over. Real PostgreSQL, real TLS, processes of their own; no clock is moved: the certificate is an old one."""
+"""Over the relay to the bureau, as they ship: sealed to the relay, counter-signed once its certificate was over.
+over. Real PostgreSQL, real TLS, own processes; no clock is moved: the certificate is an old one."""
 
 from __future__ import annotations
 

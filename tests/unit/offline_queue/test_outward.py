@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +56,21 @@ def test_hostile_bytes_are_refused_with_a_code(raw: bytes) -> None:
         with pytest.raises(VaultError) as error:
             Openers(Opener(KEY)).submission(bytes_, "s-1")
         assert code_of(error).startswith("vault.")
+
+
+def test_it_can_be_opened_from_the_page_of_the_protocol_alone() -> None:
+    """docs/gateway-protocol.md, "A sealed transaction", step by step, with nothing of ours."""
+    made, place = TO.seal(b"the ridges", submission_aad("s-1")), b"submission:s-1"
+    head, nonce, wrapped = made[:77], made[77:89], made[89:137]
+    ephemeral = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), head[12:])
+    uncompressed = (serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    info = b"livescan LSV2 wrap" + head + KEY.public_key().public_bytes(*uncompressed)
+    wrapping = HKDF(hashes.SHA256(), 32, None, info).derive(KEY.exchange(ec.ECDH(), ephemeral))
+    data_key = AESGCM(wrapping).decrypt(nonce, wrapped, head + place)
+    assert AESGCM(data_key).decrypt(made[137:149], made[149:], b"LSV2" + place) == b"the ridges"
+    assert head[:4] == b"LSV2"
+    der = KEY.public_key().public_bytes(serialization.Encoding.DER, SPKI)
+    assert head[4:12] == hashlib.sha256(der).digest()[:8]
 
 
 def test_it_opens_for_nobody_else_and_at_no_other_place() -> None:
