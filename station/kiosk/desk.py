@@ -46,8 +46,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class DeskRules:
-    """What the desk is held to, from the settings. gateway: `simulated` or `production`; forgets: a draft is destroyed
-    once it is queued, because the queue is sealed to the gateway."""
+    """From the settings. gateway: `simulated` or `production`; forgets: drafts are destroyed once they are queued."""
 
     gateway: str
     capture: CaptureRules = field(default_factory=CaptureRules)
