@@ -83,7 +83,7 @@ class QueueSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ballast_mib: Annotated[int, Meta(ge=0, le=1024)] = 32
 
     def vault(self) -> Vault:
-        """Everything the station seals with. VaultError when its key, or the gateway's, is unfit."""
+        """For whoever seals submissions. VaultError when the station's key, or the gateway's, is unfit."""
         return Vault.load(self.station_key, self.seal_to)
 
 

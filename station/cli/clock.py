@@ -9,6 +9,7 @@ from pathlib import Path
 from offline_queue.clock import SystemClock, stamp
 from offline_queue.store import Queue
 from offline_queue.trust import Trust
+from offline_queue.vault import Vault
 from station.settings import load_settings
 
 
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     clock = SystemClock()
     with Queue.open(
         settings.queue.database,
-        settings.queue.vault(),
+        Vault.load(settings.queue.station_key),
         clock,
         station_id=settings.station.id,
         time_source=settings.time_source(),

@@ -9,6 +9,7 @@ from pathlib import Path
 from offline_queue.clock import SystemClock
 from offline_queue.signers import load_signer
 from offline_queue.store import Queue
+from offline_queue.vault import Vault
 from station.cli.queue_look import CLOSED
 from station.custody import bundle
 from station.settings import load_settings
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 written; 1 no such entry, or damaged; 3 the queue, the clock or the signing key cannot be used."""
     settings = load_settings(args.config)
-    vault = settings.queue.vault()
+    vault = Vault.load(settings.queue.station_key)
     with Queue.open(
         settings.queue.database,
         vault,

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from offline_queue.store import Queue
+from offline_queue.vault import Vault
 from station.clock import SystemClock
 from station.sdnotify import notify
 from station.settings import load_settings
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         return _say(args, {"queue": "absent", "audit": "absent", "counts": {}}, 0)
     queue = Queue.open(
         settings.queue.database,
-        settings.queue.vault(),
+        Vault.load(settings.queue.station_key),
         SystemClock(),
         station_id=settings.station.id,
         time_source=settings.time_source(),

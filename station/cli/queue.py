@@ -13,6 +13,7 @@ from typing import Any
 from offline_queue.clock import SystemClock
 from offline_queue.errors import StoreFault
 from offline_queue.store import Queue
+from offline_queue.vault import Vault
 from station.cli import queue_carry, queue_look, queue_steps, queue_upkeep
 from station.settings import Settings, load_settings
 
@@ -44,7 +45,10 @@ def run(args: argparse.Namespace) -> int:
         raise StoreFault(
             "queue.absent", f"there is no queue at {database}", "it is made when the station first starts"
         )
-    vault = settings.queue.vault()
+    section = (
+        settings.queue
+    )  # only an import seals submissions: looking must not rest on the gateway's certificate
+    vault = section.vault() if args.action == "import" else Vault.load(section.station_key)
     with Queue.open(
         database, vault, SystemClock(), station_id=settings.station.id, time_source=settings.time_source()
     ) as queue:

@@ -16,6 +16,7 @@ from typing import Any
 from offline_queue import salvage, upkeep
 from offline_queue.clock import SystemClock
 from offline_queue.store import Queue
+from offline_queue.vault import Vault
 from station.cli.queue_look import NewAction
 from station.errors import EnvironmentFault
 from station.settings import Settings
@@ -48,7 +49,7 @@ def restore(settings: Settings, args: argparse.Namespace) -> int:
     database = settings.queue.database
     with _alone(database):
         entries, aside = upkeep.check(args.file), upkeep.put_back(args.file, database)
-    vault = settings.queue.vault()
+    vault = Vault.load(settings.queue.station_key)
     with Queue.open(database, vault, SystemClock(), station_id=settings.station.id) as queue:
         asked = upkeep.ask_again(queue, f"restored from {args.file.name}")
         whole = queue.check().ok and queue.verify_audit().ok
@@ -66,7 +67,7 @@ def mend(settings: Settings, args: argparse.Namespace) -> int:
     """0: whole, or mended and nothing has to be booked again; 1: something has to be (or, with --look, was found). As
     systemd runs it before the services start; no process may have the queue open."""
     database, clock = settings.queue.database, SystemClock()
-    vault = settings.queue.vault()
+    vault = Vault.load(settings.queue.station_key)
     if args.look:
         problems = salvage.look(database, vault, clock, settings.station.id) if database.exists() else []
         _told({"whole": not problems, "problems": problems}, args.json)

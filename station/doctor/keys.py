@@ -10,6 +10,7 @@ from cryptography import x509
 
 from offline_queue.outward import Recipient
 from offline_queue.signers import load_signer
+from offline_queue.vault import Vault
 from station.doctor.check import Check, Status, fail, ok, warn
 from station.settings import Settings
 
@@ -20,7 +21,7 @@ def check_station_key(settings: Settings) -> Check:
     """The key that seals the queue and the drafts."""
     path = settings.queue.station_key
     try:
-        settings.queue.vault()
+        Vault.load(path)
     except Exception as error:
         return fail(
             "station-key",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from drivers.remote import RemoteReader
 from offline_queue.store import Queue
+from offline_queue.vault import Vault
 from station.access import Role, load_officers
 from station.clock import SystemClock
 from station.doctor.check import Check, fail, ok, warn
@@ -45,7 +46,9 @@ def check_queue(settings: Settings) -> Check:
             "queue", f"{database} does not exist yet", "it is made by the first start of livescan-web"
         )
     try:
-        queue = Queue.open(database, settings.queue.vault(), SystemClock(), station_id=settings.station.id)
+        queue = Queue.open(
+            database, Vault.load(settings.queue.station_key), SystemClock(), station_id=settings.station.id
+        )
         try:
             whole = queue.check()
             audit = queue.verify_audit()

@@ -324,6 +324,23 @@ def test_hostile_frames_under_the_right_seal_become_failed_items(
     assert all(item.error and item.error.code for item in items)
 
 
+@given(st.binary(max_size=400), st.sampled_from([1, 2]), st.integers(0, 3))
+def test_any_bytes_in_a_frame_of_either_layout_become_a_failed_item(
+    rest: bytes, schema: int, blocks: int
+) -> None:
+    """blocks: so many well-formed ones stand before what is hostile."""
+    plain = (bundle.LENGTH.pack(3) + b"abc") * blocks + rest
+    sealed = TO_SITE.seal(plain, b"bundle:" + b"0" * 32 + b":1")
+    frames = ((hashlib.sha256(sealed).hexdigest(), len(sealed)),)
+    header = Header("0" * 32, "ST-1", TO_SITE.key_id.hex(), AT, frames, schema).to_bytes()
+    start = bundle.start(header, b"s")
+    opened = Bundle(io.BytesIO(b"LSB%d" % schema + start[4:] + sealed))
+    (item,) = opened.items(AT_SITE, b"", AT)
+    assert item.parcel is None
+    assert item.error
+    assert item.error.code
+
+
 @pytest.mark.parametrize(
     "change",
     [
