@@ -17,6 +17,7 @@ from offline_queue.database import Database
 from offline_queue.models import Tables
 from offline_queue.sealed import ERASED
 from offline_queue.states import State
+from offline_queue.trust import Trust, assess
 
 OVER = (State.CUSTODY, State.ANSWERED)
 
@@ -24,9 +25,13 @@ OVER = (State.CUSTODY, State.ANSWERED)
 def erase_due(database: Database, keep: dt.timedelta) -> tuple[str, ...]:
     """Erase every entry whose receipt was kept here at least `keep` ago. Returns their ids, oldest first.
 
-    Each entry is a transaction of its own with its audit row. Without a receipt nothing is ever erased. Old pages
-    are overwritten (secure_delete) and the WAL is emptied, so that no copy stays in the files.
+    Each entry is a transaction of its own with its audit row. Without a receipt nothing is ever erased, and on a clock
+    that nobody vouches for neither: one that runs ahead would erase too early. Old pages are overwritten
+    (secure_delete) and the WAL is emptied, so that no copy stays in the files.
     """
+    with database.read() as tables:
+        if assess(database, tables) is Trust.UNKNOWN:
+            return ()
     before = database.clock.utcnow() - keep
     erased = []
     for row in _over(database):

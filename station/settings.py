@@ -74,13 +74,15 @@ class BookingSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=
 class QueueSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The offline queue and the key that seals it. reserve_mib: free disk below which new work is refused; ballast_mib:
     disk held beside the queue and given up when the disk is full, so that what waits still leaves; 0: none. seal_to:
-    the gateway's sealing certificate: submissions are sealed to it, and this station cannot open them again."""
+    the gateway's sealing certificate: submissions are sealed to it, and this station cannot open them again.
+    keep_days: so long after the gateway took custody the bytes of a submission are kept, then erased; None: always."""
 
     database: Path
     station_key: Path
     seal_to: Path | None = None
     reserve_mib: Annotated[int, Meta(ge=1)] = 64
     ballast_mib: Annotated[int, Meta(ge=0, le=1024)] = 32
+    keep_days: Annotated[int, Meta(ge=1, le=36500)] | None = None
 
     def vault(self) -> Vault:
         """For whoever seals submissions. VaultError when the station's key, or the gateway's, is unfit."""

@@ -1,15 +1,20 @@
-"""`station housekeeping`: check the databases and the audit chain. It reaches no network.
+"""`station housekeeping`: check the queue and its audit chain, then erase what is over. It reaches no network.
 
-Retention and erasure follow the agency's policy and are a later step; nothing is deleted here.
+Erased is what the gateway has had for `[queue] keep_days`: the agency says how many. Without it, and in a queue that is
+not whole, nothing is erased.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
+from offline_queue import erasure
 from offline_queue.store import Queue
+from offline_queue.trust import Trust
 from offline_queue.vault import Vault
 from station.clock import SystemClock
 from station.sdnotify import notify
@@ -36,19 +41,34 @@ def run(args: argparse.Namespace) -> int:
     )
     try:
         whole, audit = queue.check(), queue.verify_audit()
-        found: dict[str, object] = {
+        found: dict[str, Any] = {
             "queue": "whole" if whole.ok else "; ".join(whole.problems),
             "audit": "whole" if audit.ok else audit.reason,
             "counts": queue.counts(),
         }
+        if whole.ok and audit.ok:
+            found |= _erase(queue, settings.queue.keep_days)
     finally:
         queue.close()
     return _say(args, found, 0 if whole.ok and audit.ok else 1)
 
 
-def _say(args: argparse.Namespace, found: dict[str, object], code: int) -> int:
+def _erase(queue: Queue, keep_days: int | None) -> dict[str, object]:
+    """What became of submissions that are over: their ids, or why none was looked at."""
+    if keep_days is None:
+        return {"erased": [], "erasure": "off: [queue] keep_days is not set"}
+    if queue.clock_trust() is Trust.UNKNOWN:
+        return {"erased": [], "erasure": "waits: nobody vouches for the clock"}
+    erased = erasure.erase_due(queue.database, dt.timedelta(days=keep_days))
+    return {"erased": list(erased), "erasure": f"{keep_days} days after custody"}
+
+
+def _say(args: argparse.Namespace, found: dict[str, Any], code: int) -> int:
     if args.json:
         print(json.dumps(found))
     else:
-        print(f"queue {found['queue']}, audit chain {found['audit']}, entries {found['counts']}")
+        line = f"queue {found['queue']}, audit chain {found['audit']}, entries {found['counts']}"
+        if "erased" in found:
+            line += f"; erased {len(found['erased'])} ({found['erasure']})"
+        print(line)
     return code
