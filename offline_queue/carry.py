@@ -26,7 +26,7 @@ from offline_queue.errors import BundleError, QueueConflict, QueueError
 from offline_queue.lookup import payload_aad
 from offline_queue.models import Entry, Tables
 from offline_queue.outward import Opener, Recipient
-from offline_queue.sealed import is_for_gateway, parse
+from offline_queue.sealed import digest_beside, is_for_gateway, parse
 from offline_queue.signers import Signer
 from offline_queue.states import DUE, LEASED, State
 from offline_queue.store import Queue
@@ -207,7 +207,7 @@ def adopt(queue: Queue, parcel: Parcel, said: Manifest, header: Header) -> bool:
             return False
         sealed = vault.renewed(sealed, aad)
         seq = tables.submission.insert(_columns(queue, said, header)).execute()
-        row = {"seq": seq, "sealed": sealed, "sealed_sha256": hashlib.sha256(sealed).hexdigest()}
+        row = {"seq": seq, "sealed": sealed, "sealed_sha256": digest_beside(sealed)}
         tables.payload.insert(row).execute()
         tables.envelope.insert(
             {"seq": seq, "manifest": parcel.manifest, "signature": parcel.signature}

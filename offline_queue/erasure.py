@@ -8,14 +8,13 @@ On flash an old copy can lie below the file system; without the station key that
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from typing import Any
 
 from offline_queue import audit
 from offline_queue.clock import from_stamp, stamp
 from offline_queue.database import Database
 from offline_queue.models import Tables
-from offline_queue.sealed import ERASED
+from offline_queue.sealed import ERASED, digest_beside
 from offline_queue.states import State
 from offline_queue.trust import Trust, assess
 
@@ -59,7 +58,7 @@ def _over(database: Database) -> list[dict[str, Any]]:
 def _erase(database: Database, tables: Tables, row: dict[str, Any]) -> None:
     now = stamp(database.clock.utcnow())
     p, t = tables.payload, tables.submission
-    changes = {"sealed": ERASED, "sealed_sha256": hashlib.sha256(ERASED).hexdigest()}
+    changes = {"sealed": ERASED, "sealed_sha256": digest_beside(ERASED)}
     p.update(**changes).where(p.seq == row["seq"]).execute()
     t.update(erased_at=now).where(t.seq == row["seq"]).execute()
     audit.append(database, tables, "erased", row["submission_id"], {"receipt_kept_at": row["kept_at"]})

@@ -7,7 +7,6 @@ process seals with it. Bodies are not touched: 72 bytes of each item are written
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -30,13 +29,12 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Place:
     """A column `sealed` of one SQLite table. write: one exclusive transaction; aads: SQL whose rows are rowid and what
-    `aad` turns into the item's aad; digest: a column with the hexadecimal SHA-256 of the sealed bytes, if any."""
+    `aad` turns into the item's aad."""
 
     table: str
     write: Callable[[], AbstractContextManager[sqlite3.Connection]]
     rows: str
     aad: Callable[..., bytes]
-    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def of_queue(queue: Queue) -> tuple[Place, ...]:
 
     entries = "SELECT p.seq, s.submission_id FROM payload p JOIN submission s ON s.seq = p.seq ORDER BY p.seq"
     return (
-        Place("payload", write, entries, payload_aad, "sealed_sha256"),
+        Place("payload", write, entries, payload_aad),
         Place("response", write, "SELECT rowid, sha256 FROM response ORDER BY rowid", of_digest),
         Place("response_quarantine", write, "SELECT rowid, sha256 FROM response_quarantine", of_digest),
     )
@@ -148,10 +146,6 @@ def _rewrap_one(connection: sqlite3.Connection, place: Place, ring: Vault, rowid
             return False  # damaged, and found as such when it is sent: it must not stop the others
         blob.seek(0)
         blob.write(fresh)
-        body = blob.read() if place.digest else b""
-    if place.digest:
-        with connection.blobopen(place.table, place.digest, rowid) as text:
-            text.write(hashlib.sha256(fresh + body).hexdigest().encode())
     return True
 
 

@@ -24,7 +24,7 @@ from offline_queue.models import Tables
 from offline_queue.proofs import SEALED, checks, names_entry, number, opens, receipted, signed, timed
 from offline_queue.salvage_chain import attempts
 from offline_queue.salvage_read import Recovered, Row
-from offline_queue.sealed import fits, is_for_gateway
+from offline_queue.sealed import digest_beside, fits, is_for_gateway
 from offline_queue.states import State
 from offline_queue.vault import Vault
 
@@ -112,8 +112,9 @@ class Rows:
         row["receipt_at"] = receipt["received_at"] if receipt is not None else None
         with target.write() as tables:
             tables.submission.insert(row).execute()
-            digest = hashlib.sha256(sealed).hexdigest()
-            tables.payload.insert({"seq": seq, "sealed": sealed, "sealed_sha256": digest}).execute()
+            # damaged bytes get no digest that they agree with: a retry must find them again
+            kept = {"seq": seq, "sealed": sealed, "sealed_sha256": digest_beside(sealed) if whole else ""}
+            tables.payload.insert(kept).execute()
             for table, rows in (("envelope", self.envelopes.get(seq)), ("receipt", receipt)):
                 if rows is not None:
                     getattr(tables, table).insert(rows).execute()

@@ -10,6 +10,7 @@ touching the body, and neither can be moved to another place.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from offline_queue.errors import VaultError
@@ -81,6 +82,12 @@ def is_for_gateway(sealed: bytes) -> bool:
 def fits(sealed: bytes, size: int) -> bool:
     """These are bytes for the gateway, and so many are sealed in there: that can be told without a key."""
     return is_for_gateway(sealed) and len(sealed) == HEAD_BYTES[GATEWAY] + WRAP_BYTES + LEAST_BODY + size
+
+
+def digest_beside(sealed: bytes) -> str:
+    """What is kept beside sealed bytes: SHA-256 in hexadecimal digits where only the gateway can open them and nothing
+    else would tell damage; empty for the station's own, whose tag and signed digest do."""
+    return hashlib.sha256(sealed).hexdigest() if is_for_gateway(sealed) else ""
 
 
 def is_erased(sealed: bytes) -> bool:

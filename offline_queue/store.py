@@ -30,7 +30,7 @@ from offline_queue.models import (
     Tables,
 )
 from offline_queue.room import Limits, Room, free_bytes
-from offline_queue.sealed import is_for_gateway, parse
+from offline_queue.sealed import digest_beside, is_for_gateway, parse
 from offline_queue.signers import Signer
 from offline_queue.states import Event, State
 from offline_queue.trust import TimeSource, Trust
@@ -158,7 +158,7 @@ class Queue(Lookup):
             prev_audit=statements.audit_head(self.database)[1].hex(),
         ).to_bytes()
         signature = cms.sign_detached(manifest, signer, now)
-        stored = {"seq": seq, "sealed": sealed, "sealed_sha256": hashlib.sha256(sealed).hexdigest()}
+        stored = {"seq": seq, "sealed": sealed, "sealed_sha256": digest_beside(sealed)}
         statements.add(self.database, "payload", stored)
         statements.add(self.database, "envelope", {"seq": seq, "manifest": manifest, "signature": signature})
         detail = {
