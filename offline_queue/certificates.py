@@ -14,12 +14,14 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdentifier
 
 from offline_queue.errors import CertificateError
 
 Kind = TypeVar("Kind", bound=x509.ExtensionType)
 
+DER = serialization.Encoding.DER
 DEEPEST = 4
 DOCUMENT_SIGNING = ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # RFC 9336
 SIGNING_USES = {
@@ -71,7 +73,7 @@ def path_to_anchor(
     """Leaf first, anchor last. CertificateError: `certificate.untrusted`, `.expired`, `.not_yet_valid`,
     `.wrong_use`."""
     _check_signing_leaf(leaf)
-    path = _search((leaf,), tuple(others)[:16], tuple(anchors))
+    path = find_path(leaf, others, anchors)
     if path is None:
         raise CertificateError(
             "certificate.untrusted",
@@ -81,6 +83,13 @@ def path_to_anchor(
     for certificate in path:
         _check_time(certificate, at)
     return path
+
+
+def find_path(
+    leaf: x509.Certificate, others: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate]
+) -> tuple[x509.Certificate, ...] | None:
+    """From this certificate, of any kind, to an anchor; None when there is no path. Times are not looked at."""
+    return _search((leaf,), tuple(others)[:16], tuple(anchors))
 
 
 def _search(
@@ -113,8 +122,8 @@ def _issued(child: x509.Certificate, issuer: x509.Certificate, below: int) -> bo
 
 
 def _is_authority(certificate: x509.Certificate, below: int) -> bool:
-    constraints = _extension(certificate, x509.BasicConstraints)
-    usage = _extension(certificate, x509.KeyUsage)
+    constraints = extension(certificate, x509.BasicConstraints)
+    usage = extension(certificate, x509.KeyUsage)
     if constraints is None or not constraints.ca or (usage is not None and not usage.key_cert_sign):
         return False
     return _all_understood(certificate) and (
@@ -123,8 +132,8 @@ def _is_authority(certificate: x509.Certificate, below: int) -> bool:
 
 
 def _check_signing_leaf(leaf: x509.Certificate) -> None:
-    usage = _extension(leaf, x509.KeyUsage)
-    uses = _extension(leaf, x509.ExtendedKeyUsage)
+    usage = extension(leaf, x509.KeyUsage)
+    uses = extension(leaf, x509.ExtendedKeyUsage)
     may_sign = usage is None or usage.digital_signature or usage.content_commitment
     meant = uses is None or any(use in SIGNING_USES for use in uses)
     if not (may_sign and meant and _all_understood(leaf)):
@@ -155,7 +164,8 @@ def _all_understood(certificate: x509.Certificate) -> bool:
     return all(extension.oid in UNDERSTOOD for extension in certificate.extensions if extension.critical)
 
 
-def _extension(certificate: x509.Certificate, kind: type[Kind]) -> Kind | None:
+def extension(certificate: x509.Certificate, kind: type[Kind]) -> Kind | None:
+    """The extension of this kind; None when there is none."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from asn1crypto import cms
@@ -32,13 +32,14 @@ LIMIT = 64 * 1024
 @dataclass(frozen=True)
 class SignerIdentity:
     """Who signed: names as RFC 4514 text, serial number, DER of the certificate, the time the signer
-    claims."""
+    claims, and the certificates from his to the anchor."""
 
     subject: str
     issuer: str
     serial: int
     certificate: bytes
     signing_time: dt.datetime | None
+    path: tuple[x509.Certificate, ...] = field(default=(), repr=False, compare=False)
 
 
 def verify_detached(
@@ -54,13 +55,14 @@ def verify_detached(
     leaf = _signing_certificate(parts)
     _check_signature(leaf, parts)
     others = [certificates.from_der(other) for other in parts.certificates]
-    certificates.path_to_anchor(leaf, others, certificates.from_pem(trust_anchor_pems), at_time)
+    path = certificates.path_to_anchor(leaf, others, certificates.from_pem(trust_anchor_pems), at_time)
     return SignerIdentity(
         subject=leaf.subject.rfc4514_string(),
         issuer=leaf.issuer.rfc4514_string(),
         serial=leaf.serial_number,
         certificate=leaf.public_bytes(serialization.Encoding.DER),
         signing_time=parts.signing_time,
+        path=path,
     )
 
 

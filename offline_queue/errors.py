@@ -83,6 +83,12 @@ class CertificateError(QueueError):
     `certificate.*`"""
 
 
+class RevocationError(QueueError):
+    """A revocation list cannot be had, read or believed, or is too old. Codes start with `revocation.`"""
+
+    exit_code = 3
+
+
 class ReceiptError(QueueError):
     """A custody receipt may not be believed. Codes start with `receipt.`"""
 

@@ -169,11 +169,11 @@ def ours(
     if leaf is None:
         raise EstError("est.wrong_key", "the authority sent no certificate for our key", "ask its operator")
     others = [each for each in found if each is not leaf]
-    if certificates._search((leaf,), tuple(others), tuple(anchors)) is None:
+    if certificates.find_path(leaf, others, anchors) is None:
         raise EstError(
             "est.untrusted", "the certificate is not under the station's authority", "ask its operator"
         )
-    uses = certificates._extension(leaf, x509.ExtendedKeyUsage)
+    uses = certificates.extension(leaf, x509.ExtendedKeyUsage)
     wanted = certificates.SIGNING_USES if purpose == "signing" else {x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH}
     if uses is None or not set(uses) & wanted:
         raise EstError("est.wrong_use", f"the certificate is not for {purpose}", "ask its operator")

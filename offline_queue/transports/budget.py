@@ -15,6 +15,7 @@ import re
 import socket
 import ssl
 import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cryptography import x509
@@ -50,6 +51,10 @@ class PinMismatch(ssl.SSLError):
     """The peer's key is none of those that policy names."""
 
 
+class RevokedPeer(ssl.SSLError):
+    """The peer's certificate is on its authority's revocation list."""
+
+
 def pins_of(text: str) -> frozenset[str]:
     """`pin_sha256`: SHA-256 of a SubjectPublicKeyInfo in 64 hexadecimal digits, several separated by commas (the next
     key is named before it is used). ValueError for anything else; empty for an empty text."""
@@ -66,9 +71,14 @@ def key_pin(certificate: bytes) -> str:
     return hashlib.sha256(spki).hexdigest()
 
 
-def socket_class(budget: Budget, pins: frozenset[str] = frozenset()) -> type[ssl.SSLSocket]:
+def socket_class(
+    budget: Budget,
+    pins: frozenset[str] = frozenset(),
+    revoked: Callable[[Sequence[bytes]], object | None] = lambda _: None,
+) -> type[ssl.SSLSocket]:
     """An SSLSocket whose every wait is cut at the budget; for `SSLContext.sslsocket_class`. pins: keys of which the
-    peer must show one, beside all that the context checks; none named: no pinning."""
+    peer must show one, beside all that the context checks; none named: no pinning. revoked: what a revocation list says
+    of the peer's certificates (DER, leaf first), None when nothing."""
 
     class BudgetSocket(ssl.SSLSocket):
         def do_handshake(self, block: bool = False) -> None:
@@ -76,6 +86,9 @@ def socket_class(budget: Budget, pins: frozenset[str] = frozenset()) -> type[ssl
             super().do_handshake(block)
             if pins and key_pin(self.getpeercert(binary_form=True) or b"") not in pins:
                 raise PinMismatch("the peer's key is not pinned")
+            entry = revoked(_shown(self))
+            if entry is not None:
+                raise RevokedPeer(f"the peer's certificate is revoked: {entry}")
 
         def send(self, data: Any, flags: int = 0) -> int:
             self.settimeout(budget.left())
@@ -87,6 +100,18 @@ def socket_class(budget: Budget, pins: frozenset[str] = frozenset()) -> type[ssl
             return super().recv_into(buffer, nbytes, flags)
 
     return BudgetSocket
+
+
+def _shown(line: ssl.SSLSocket) -> list[bytes]:
+    """DER of the peer's certificate and of those above it that were verified. Python has a public name for the latter
+    from 3.13 on; without any, the peer's alone."""
+    public = getattr(line, "get_verified_chain", None)
+    inner = getattr(getattr(line, "_sslobj", None), "get_verified_chain", None)
+    if public is not None:
+        return list(public())
+    if inner is not None:
+        return [ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in inner()]
+    return [line.getpeercert(binary_form=True) or b""]
 
 
 def plain_socket(line: socket.socket, budget: Budget) -> socket.socket:

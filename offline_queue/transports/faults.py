@@ -13,7 +13,7 @@ from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
 from offline_queue.backoff import LONGEST_S
 from offline_queue.errors import Certainty, TransportFault
-from offline_queue.transports.budget import PinMismatch
+from offline_queue.transports.budget import PinMismatch, RevokedPeer
 
 # OpenSSL's verify codes (openssl-verification-options(1)): 9 and 10 time, 62 to 64 name, the others trust
 VERIFY_CODES = {
@@ -52,6 +52,11 @@ PINNED = (
     "gateway.certificate_pin",
     "the gateway's certificate is trusted, but its key is not one that policy names",
     "ask the gateway's operator whether the key was changed, then change pin_sha256",
+)
+REVOKED = (
+    "gateway.certificate_revoked",
+    "the gateway's certificate is on its authority's revocation list: nothing is sent",
+    "ask the gateway's operator; what waits keeps its place",
 )
 OWN_REFUSED = (
     "gateway.client_certificate_refused",
@@ -167,6 +172,8 @@ def _own_refused(error: ssl.SSLError) -> bool:
 def _tls(chain: list[BaseException]) -> tuple[str, str, str] | None:
     if any(isinstance(error, PinMismatch) for error in chain):
         return PINNED
+    if any(isinstance(error, RevokedPeer) for error in chain):
+        return REVOKED
     for error in chain:
         if isinstance(error, ssl.SSLCertVerificationError):
             return VERIFY_CODES.get(error.verify_code, UNTRUSTED)

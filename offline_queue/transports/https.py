@@ -1,8 +1,8 @@
 """HTTPS to the gateway: mutual TLS 1.2 or later, one total deadline per exchange, no redirects, no proxies,
 size caps.
 
-In: `https://host:port` and options ca, client_cert, client_key (PEM paths), total_deadline_s, pin_sha256. The protocol
-is docs/gateway-protocol.md. Everything that is not an answer of that protocol raises TransportFault.
+In: `https://host:port` and options ca, client_cert, client_key (PEM paths), total_deadline_s, pin_sha256, crl_folder.
+The protocol is docs/gateway-protocol.md. Everything that is not an answer of that protocol raises TransportFault.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from offline_queue import wire
+from offline_queue import revocation, wire
 from offline_queue.clock import Clock
 from offline_queue.errors import Certainty, TransportFault
 from offline_queue.transports import COUNTER_NAME, SEALED_NAME, Parcel, faults
@@ -32,7 +32,7 @@ DEADLINE_S = 60.0
 RECEIPT_LIMIT = 256 * 1024
 PAGE_LIMIT = 16 * 1024 * 1024
 CHUNK = 64 * 1024
-OPTIONS = {"ca", "client_cert", "client_key", "total_deadline_s", "pin_sha256"}
+OPTIONS = {"ca", "client_cert", "client_key", "total_deadline_s", "pin_sha256", "crl_folder"}
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ class HttpsTransport:
         ca: str,
         budget: Budget,
         clock: Clock,
-        pins: frozenset[str] = frozenset(),
+        sockets: type[ssl.SSLSocket] | None = None,
         renewed: Callable[[], None] = lambda: None,
     ) -> None:
         self._base = base
         self._renewed = renewed
         self._budget = budget
         self._clock = clock
-        context.sslsocket_class = socket_class(budget, pins)
+        context.sslsocket_class = sockets or socket_class(budget)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = ca
@@ -163,7 +163,8 @@ def open_transport(uri: str, options: Mapping[str, str], clock: Clock) -> HttpsT
         raise TransportFault("gateway.options", str(error), "see docs/queue-network.md") from error
     context = client_context(options)
     renewed = Renewed(context, options)
-    return HttpsTransport(uri.rstrip("/"), context, options["ca"], budget, clock, pins, renewed)
+    sockets = socket_class(budget, pins, revocation.of_peer(options))
+    return HttpsTransport(uri.rstrip("/"), context, options["ca"], budget, clock, sockets, renewed)
 
 
 class Renewed:

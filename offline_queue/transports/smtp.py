@@ -1,8 +1,9 @@
 """Submissions by mail: `smtp://host:port` with STARTTLS, or `smtps://host:port`; answers from a local Maildir.
 
 In: options ca, sender, recipient, mailbox, receipt_ca; by choice client_cert, client_key, user, password_file,
-pin_sha256, total_deadline_s, resend_after_s. TLS 1.2 or later, never without. A mail server's 250 is no custody: the
-receipt is a message of its own, so `submit` ends in AwaitingReceipt until it is there (docs/queue-network.md).
+pin_sha256, total_deadline_s, resend_after_s, crl_folder. TLS 1.2 or later, never without. A mail server's 250 is no
+custody: the receipt is a message of its own, so `submit` ends in AwaitingReceipt until it is there
+(docs/queue-network.md).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from offline_queue import cms, mail, wire
+from offline_queue import cms, mail, revocation, wire
 from offline_queue.clock import Clock
 from offline_queue.errors import (
     AwaitingReceipt,
@@ -30,6 +31,8 @@ from offline_queue.errors import (
 from offline_queue.keyfile import read_secret
 from offline_queue.mail import Incoming
 from offline_queue.mailbox import Letter, Mailbox
+from offline_queue.receipts import require_not_revoked
+from offline_queue.revocation import Revocation
 from offline_queue.transports import Parcel, faults
 from offline_queue.transports.budget import Budget, connect, pins_of, plain_socket, socket_class
 from offline_queue.transports.https import client_context
@@ -38,7 +41,7 @@ from offline_queue.wire import BadItem, ResponsePage, SignedReceipt, WireRespons
 NEEDED = {"ca", "sender", "recipient", "mailbox", "receipt_ca"}
 OPTIONS = NEEDED | {
     *("client_cert", "client_key", "user", "password_file", "pin_sha256"),
-    *("total_deadline_s", "resend_after_s"),
+    *("total_deadline_s", "resend_after_s", "crl_folder"),
 }
 DEADLINE_S, RESEND_AFTER_S = 120.0, 900.0
 PORTS = {"smtp": 25, "smtps": 465}
@@ -64,7 +67,7 @@ class SmtpTransport:
 
     def __init__(
         self, route: Route, context: ssl.SSLContext, mailbox: Mailbox, anchors: bytes, budget: Budget, clock: Clock,
-        resend_after_s: float,
+        resend_after_s: float, revocation: Revocation | None = None,
     ) -> None:  # fmt: skip
         self._route = route
         self._context = context
@@ -73,6 +76,7 @@ class SmtpTransport:
         self._budget = budget
         self._clock = clock
         self._resend_after_s = resend_after_s
+        self._revocation = revocation
         self._since: dict[str, float] = {}
         self._looked: Counter[str] = Counter()
         self._given: dict[int, Letter] = {}
@@ -145,7 +149,8 @@ class SmtpTransport:
 
     def _is_signed(self, found: Incoming) -> bool:
         try:
-            cms.verify_detached(found.content, found.signature, self._anchors, self._clock.utcnow())
+            who = cms.verify_detached(found.content, found.signature, self._anchors, self._clock.utcnow())
+            require_not_revoked(who, self._revocation)
         except (CmsError, CertificateError):
             return False
         return True
@@ -292,12 +297,15 @@ def open_transport(uri: str, options: Mapping[str, str], clock: Clock) -> SmtpTr
     except (ValueError, OSError, SignerError) as error:
         raise TransportFault("gateway.options", str(error), "see docs/queue-network.md") from error
     context = client_context(options)
-    context.sslsocket_class = socket_class(budget, pins)
+    context.sslsocket_class = socket_class(budget, pins, revocation.of_peer(options))
     route = Route(
         parts.hostname, port, parts.scheme == "smtps", options["sender"], options["recipient"],
         options.get("user", ""), password,
     )  # fmt: skip
-    return SmtpTransport(route, context, Mailbox(Path(options["mailbox"])), anchors, budget, clock, resend_s)
+    revoked = revocation.of_folder(options, anchors)
+    return SmtpTransport(
+        route, context, Mailbox(Path(options["mailbox"])), anchors, budget, clock, resend_s, revoked
+    )
 
 
 def _checked(options: Mapping[str, str], clock: Clock) -> tuple[Budget, float, frozenset[str]]:

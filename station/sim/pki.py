@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, Protocol
@@ -26,6 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 Purpose = Literal["client", "server", "signing", "sealing"]
 
 LIFE = dt.timedelta(days=30)
+CRL_LIFE = dt.timedelta(days=7)
 BACKDATE = dt.timedelta(minutes=10)
 RENEW_BELOW = dt.timedelta(days=2)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -168,6 +169,37 @@ class Authority:
                 x509.SubjectAlternativeName([_alternative(n) for n in names]), False
             )
         return Issued(builder.sign(self.issued.key, hashes.SHA256()), key)
+
+    def crl(
+        self,
+        now: dt.datetime,
+        revoked: Mapping[int, tuple[dt.datetime, x509.ReasonFlags]] | None = None,
+        *,
+        number: int = 1,
+        life: dt.timedelta = CRL_LIFE,
+        extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
+    ) -> bytes:
+        """DER of a revocation list. revoked: serial number → since when, and why; extensions: more, and if critical."""
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.issued.certificate.subject)
+            .last_update(now.replace(microsecond=0))
+            .next_update((now + life).replace(microsecond=0))
+            .add_extension(x509.CRLNumber(number), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.issued.key.public_key()),
+                critical=False,
+            )
+        )
+        for more, critical in extensions:
+            builder = builder.add_extension(more, critical)
+        for serial, (since, reason) in (revoked or {}).items():
+            entry = x509.RevokedCertificateBuilder().serial_number(serial)
+            entry = entry.revocation_date(since.replace(microsecond=0))
+            builder = builder.add_revoked_certificate(
+                entry.add_extension(x509.CRLReason(reason), critical=False).build()
+            )
+        return builder.sign(self.issued.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
     def _name(self) -> str:
         return str(self.issued.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
