@@ -28,6 +28,7 @@ NEXT_DUE = """
       AND (retry_boot IS NULL OR retry_boot IS NOT ? OR retry_at_ms <= ? OR retry_at_ms > ?)
     ORDER BY priority DESC, seq LIMIT 1
 """
+SIGNED_AFTER = "certificate.signed_after_revocation"
 FREE = {"lease_worker": None, "lease_boot": None, "lease_until_ms": None}
 
 
@@ -78,7 +79,7 @@ def settle(database: Database, claimed: Claim, outcome: Outcome) -> Entry:
         elif outcome.event is not Event.ABSENT:
             changes["last_error"] = errors_text(outcome)
         if outcome.event is Event.EXPIRED:
-            changes["held_for"] = "certificate"
+            changes["held_for"] = "officer" if outcome.code == SIGNED_AFTER else "certificate"
         if outcome.refused:
             changes["refusals"] = row["refusals"] + 1
         delay_ms = min(int(outcome.delay_s * 1000), AHEAD_MS)

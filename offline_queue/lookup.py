@@ -21,6 +21,7 @@ from offline_queue.errors import (
 )
 from offline_queue.models import Attempt, Entry
 from offline_queue.outward import submission_aad
+from offline_queue.revocation import Revocation
 from offline_queue.rows import attempt_of, entry_of
 from offline_queue.sealed import fits, is_for_gateway, parse
 from offline_queue.states import State
@@ -33,11 +34,12 @@ payload_aad = submission_aad  # what ties a sealed payload to its entry
 
 
 class Lookup:
-    """Reads one queue file. Nothing here changes it."""
+    """Reads one queue file. Nothing here changes it. revocation: lists about the station's certificates, if any."""
 
     def __init__(self, database: Database, vault: Vault) -> None:
         self.database = database
         self._vault = vault
+        self.revocation: Revocation | None = None
 
     def entries(self, state: State | str | None = None) -> list[Entry]:
         """All entries, or those in one state, in the order they came."""

@@ -33,7 +33,7 @@ class Event(StrEnum):
     ABSENT = "absent"  # the gateway says it does not have it
     LEASE_EXPIRED = "lease_expired"
     DAMAGED = "damaged"  # the stored bytes are not those that were accepted
-    EXPIRED = "expired"  # the certificate it was signed under ran out while it waited
+    EXPIRED = "expired"  # the certificate it was signed under ran out or was revoked while it waited
     RESPONSE = "response"
     HOLD = "hold"
     RELEASE = "release"

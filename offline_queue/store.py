@@ -29,6 +29,7 @@ from offline_queue.models import (
     Submission,
     Tables,
 )
+from offline_queue.revocation import Revocation
 from offline_queue.room import Limits, Room, free_bytes
 from offline_queue.sealed import digest_beside, is_for_gateway, parse
 from offline_queue.signers import Signer
@@ -65,12 +66,15 @@ class Queue(Lookup):
         free: Callable[[Path], int] = free_bytes,
         boot: Callable[[], str] = boot_id,
         time_source: TimeSource | None = None,
+        revocation: Revocation | None = None,
     ) -> Queue:
         """Open or create. StoreFault with a code when the disk, the file or its settings are not right. time_source:
-        `trust.system`, or None where somebody else vouches for the clock (simulations)."""
+        `trust.system`, or None where somebody else vouches for the clock (simulations). revocation: as in Lookup."""
         database = Database.open(Path(path), clock, boot)
         database.time_source = time_source
-        return cls(database, vault, station_id, limits or Limits(), free)
+        queue = cls(database, vault, station_id, limits or Limits(), free)
+        queue.revocation = revocation
+        return queue
 
     def close(self) -> None:
         self.database.close()
@@ -121,12 +125,13 @@ class Queue(Lookup):
         power cut.
 
         The same id with the same bytes gives the entry that is there. QueueConflict when the id or the TCN
-        is taken.
+        is taken; SignerError `signer.certificate_revoked`.
         """
         check(submission, self.station_id)
         digest = hashlib.sha256(submission.payload).hexdigest()
         row = self._find(submission)
         if row is None:
+            countersign.require_fit(self, signer)
             self.check_room(len(submission.payload))
             sealed = self._vault.seal_submission(submission.payload, payload_aad(submission.submission_id))
             with self.database.write() as tables:  # another process may have been quicker
@@ -265,6 +270,7 @@ class Queue(Lookup):
 
     def seal_audit(self, signer: Signer, reason: str = "request") -> bool:
         """Sign the head of the audit chain now. False when it already is, or the clock is not trusted."""
+        countersign.require_fit(self, signer)
 
         def seal() -> bool:
             with self.database.write() as tables:
@@ -274,6 +280,7 @@ class Queue(Lookup):
 
     def seal_audit_when_due(self, signer: Signer) -> str | None:
         """Sign the head at the first call of a boot and then each hour. Returns the reason, None if not due."""
+        countersign.require_fit(self, signer)
         return self.room.used_by(lambda: audit_seal.seal_when_due(self.database, signer, self.station_id))
 
     def counter_sign_held(self, signer: Signer) -> tuple[str, ...]:

@@ -122,6 +122,19 @@ class EnrolmentSection(_Section, frozen=True, forbid_unknown_fields=True, kw_onl
     under: Path
 
 
+class RevocationSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Lists of revoked certificates (docs/queue-keys.md). urls: where sync fetches them; folder: where they are kept,
+    usually `crl` beside the queue, and where files may be put by hand; authorities: PEM files of authorities of our own
+    certificates, beside the chain of [signing] and `under` of [enrolment]; max_age_h: a list older than this is too
+    old, whatever end it names; required: nothing is sent while one is missing or too old."""
+
+    urls: tuple[Annotated[str, Meta(pattern=r"^https?://[!-~]+$")], ...] = ()
+    folder: Path | None = None
+    authorities: tuple[Path, ...] = ()
+    max_age_h: Annotated[float, Meta(gt=0, le=8784)] = 168.0
+    required: bool = False
+
+
 class ClockSection(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who vouches for the wall clock: the `system` (synchronised, else an officer is asked), or whoever set the station
     up (`confirmed`: simulations). None: `system` on a production gateway, else `confirmed`."""
@@ -148,6 +161,7 @@ class Settings(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     web: WebSection = WebSection()
     clock: ClockSection = ClockSection()
     enrolment: EnrolmentSection | None = None
+    revocation: RevocationSection | None = None
 
     def time_source(self) -> TimeSource | None:
         """For Queue.open: what the system says of its clock, or None where the settings vouch for it."""
@@ -206,6 +220,10 @@ def _absolute(section: _Any, folder: Path) -> _Any:
         value = getattr(section, name)
         if isinstance(value, Path):
             changes[name] = folder / value.expanduser()
+        elif isinstance(value, tuple):
+            changes[name] = tuple(
+                folder / one.expanduser() if isinstance(one, Path) else one for one in value
+            )
         elif isinstance(value, Struct):
             changes[name] = _absolute(value, folder)
     return msgspec.structs.replace(section, **changes) if changes else section  # type: ignore[type-var]

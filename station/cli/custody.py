@@ -10,6 +10,7 @@ from offline_queue.clock import SystemClock
 from offline_queue.signers import load_signer
 from offline_queue.store import Queue
 from offline_queue.vault import Vault
+from station import revocation
 from station.cli.queue_look import CLOSED
 from station.custody import bundle
 from station.settings import load_settings
@@ -37,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
         SystemClock(),
         station_id=settings.station.id,
         time_source=settings.time_source(),
+        revocation=revocation.own(settings),
     ) as queue:
         entry = queue.find(args.entry)
         written = bundle.write(queue, entry, args.out, load_signer(settings.signing.uri))

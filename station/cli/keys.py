@@ -1,6 +1,6 @@
-"""`station keys status|rotate|enrol|renew`: keys and certificates, how long they last, new ones.
+"""`station keys status|rotate|enrol|renew|crl`: keys and certificates, how long they last, new ones, revoked ones.
 
-Only enrol and renew reach a network (keys_enrol.py). docs/queue-keys.md is the manual page.
+Only enrol, renew (keys_enrol.py) and crl --fetch (keys_crl.py) reach a network. docs/queue-keys.md is the manual page.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from offline_queue.signers import load_signer
 from offline_queue.store import Queue
 from offline_queue.vault import Vault, key_id, read_key
 from station.booking_store import _booking_aad, _frame_aad
-from station.cli import keys_enrol
+from station.cli import keys_crl, keys_enrol
 from station.settings import Settings, load_settings
 
 
@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "--into", type=Path, help="make this folder of keys first, out of the one key file"
             )
     keys_enrol.add_actions(actions)
+    keys_crl.add_action(actions)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     settings = load_settings(args.config)
     if args.action in keys_enrol.LINES:
         return keys_enrol.run(settings, args)
+    if args.action == "crl":
+        return keys_crl.run(settings, args)
     path: Path = args.keys or settings.queue.station_key
     return status(settings, path, args) if args.action == "status" else rotate(settings, path, args)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import fcntl
 import json
 import os
@@ -17,15 +18,20 @@ from pathlib import Path
 
 from offline_queue import salvage
 from offline_queue.backoff import Backoff
+from offline_queue.breaker import Circuit
 from offline_queue.clock import Clock, SystemClock
+from offline_queue.crl_fetch import Fetcher
 from offline_queue.errors import StoreFault
 from offline_queue.receipts import Verifier
+from offline_queue.revocation import Guarded
 from offline_queue.room import Limits, of_settings
 from offline_queue.store import Queue
 from offline_queue.sync import StepReport, Sync
-from offline_queue.transports import load_transport
+from offline_queue.transports import Transport, load_transport
+from offline_queue.trust import TimeSource, Trust
 from offline_queue.vault import Vault
 from station.errors import EnvironmentFault
+from station.revocation import Watch, watch
 from station.sdnotify import notify
 from station.settings import Settings, load_settings
 
@@ -50,6 +56,8 @@ class Parts:
     refusals: int = 1
     limits: Limits = field(default_factory=Limits)
     more: Mapping[str, str] = field(default_factory=dict)
+    time_source: TimeSource | None = None
+    watch: Watch | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Parts:
@@ -69,6 +77,8 @@ class Parts:
             refusals=gateway.refusals,
             limits=of_settings(settings.queue.reserve_mib, settings.queue.ballast_mib),
             more=gateway.options,
+            time_source=settings.time_source(),
+            watch=watch(settings),
         )
 
 
@@ -99,22 +109,28 @@ def build(parts: Parts, clock: Clock, stack: ExitStack) -> tuple[Queue, Sync]:
     _only_one(parts.database, stack)
     vault = Vault.load(parts.station_key)
     _refuse_damage(parts)
+    seen = parts.watch
     queue = stack.enter_context(
-        Queue.open(parts.database, vault, clock, station_id=parts.station_id, limits=parts.limits)
+        Queue.open(
+            parts.database,
+            vault,
+            clock,
+            station_id=parts.station_id,
+            limits=parts.limits,
+            time_source=parts.time_source,
+            revocation=seen.own if seen else None,
+        )
     )
-    options = {
-        "ca": str(parts.ca),
-        "client_cert": str(parts.client_cert),
-        "client_key": str(parts.client_key),
-        "total_deadline_s": str(parts.total_deadline_s),
-        **parts.more,
-    }
-    if not parts.url.startswith("https:"):  # by mail, refusals are believed by their signature only
-        options.setdefault("receipt_ca", str(parts.receipt_ca))
-    transport = load_transport(parts.url, options, clock)
-    stack.callback(transport.close)
-    verifier = Verifier(_receipt_ca(parts.receipt_ca), clock)
-    return queue, Sync(
+    transport = _transport(parts, queue, clock, stack)
+    verifier = Verifier(_receipt_ca(parts.receipt_ca), clock, seen.receipts if seen else None)
+    fetcher = _fetcher(seen, queue, clock) if seen else None
+
+    def pause() -> None:
+        queue.tidy()
+        if fetcher is not None:
+            fetcher.pause(away=sync.breaker.state is not Circuit.CLOSED)
+
+    sync = Sync(
         queue,
         transport,
         verifier,
@@ -124,7 +140,45 @@ def build(parts: Parts, clock: Clock, stack: ExitStack) -> tuple[Queue, Sync]:
         poll_s=parts.poll_s,
         backoff=Backoff(cap_s=parts.retry_cap_s),
         refusals=parts.refusals,
-        idle=queue.tidy,
+        idle=pause,
+    )
+    return queue, sync
+
+
+def _transport(parts: Parts, queue: Queue, clock: Clock, stack: ExitStack) -> Transport:
+    """The way to the gateway, which a missing or old revocation list closes if the settings say so."""
+    options = {
+        "ca": str(parts.ca),
+        "client_cert": str(parts.client_cert),
+        "client_key": str(parts.client_key),
+        "total_deadline_s": str(parts.total_deadline_s),
+        **parts.more,
+    }
+    if not parts.url.startswith("https:"):  # by mail, refusals are believed by their signature only
+        options.setdefault("receipt_ca", str(parts.receipt_ca))
+    seen = parts.watch
+    if seen is not None:
+        options["crl_folder"] = str(seen.own.lists.folder)
+    transport = load_transport(parts.url, options, clock)
+    stack.callback(transport.close)
+    if seen is None or not seen.section.required:
+        return transport
+    return Guarded(transport, lambda: seen.require_current(_trusted_now(queue, clock)))
+
+
+def _trusted_now(queue: Queue, clock: Clock) -> dt.datetime | None:
+    """None on a clock that nobody vouches for."""
+    return None if queue.clock_trust() is Trust.UNKNOWN else clock.utcnow()
+
+
+def _fetcher(seen: Watch, queue: Queue, clock: Clock) -> Fetcher:
+    """For the pauses: a list that cannot be had is said and tried again, and stops nothing."""
+    return Fetcher(
+        seen.section.urls,
+        clock,
+        take=lambda data: seen.keep(data, _trusted_now(queue, clock)),
+        get=lambda url: seen.get(url, clock),
+        say=lambda line: print(line, flush=True),
     )
 
 

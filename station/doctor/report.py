@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from station.doctor import keys, machine, services
+from station.doctor import keys, machine, revocation, services
 from station.doctor.check import Check, Status, fail
 from station.settings import Settings
 
@@ -20,6 +20,7 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     keys.check_client_certificate,
     keys.check_gateway_ca,
     keys.check_private_files,
+    revocation.check_revocation,
     services.check_queue,
     machine.check_sqlite,
     services.check_gateway,

@@ -13,7 +13,7 @@ from offline_queue.errors import QueueError
 from offline_queue.room import of_settings
 from offline_queue.signers import Signer, certificate_path, load_signer
 from offline_queue.store import Queue
-from station import flow, responses
+from station import flow, responses, revocation
 from station.access import Access
 from station.booking_store import BookingStore
 from station.capture import CaptureRules, Instruments
@@ -50,6 +50,7 @@ def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
         station_id=settings.station.id,
         limits=limits,
         time_source=settings.time_source(),
+        revocation=revocation.own(settings),
     )
     stack.callback(queue.close)
     if settings.queue.seal_to is not None:
@@ -58,7 +59,8 @@ def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
     bar = _status_bar(settings, outbox, clock)
     signer = _signer(settings)
     time = TimeDesk(queue, signer, clock)
-    papers = Papers(signer, settings.gateway.client_cert, clock)
+    seen = revocation.watch(settings)
+    papers = Papers(signer, settings.gateway.client_cert, clock, seen.ours if seen else dict)
     return Counter(
         desk=_desk(settings, store, queue, clock, stack, signer),
         outbox=outbox,
