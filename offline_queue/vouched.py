@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from offline_queue import cms
 from offline_queue.cms import SignerIdentity
 from offline_queue.envelope import Manifest
+from offline_queue.errors import CertificateError
+from offline_queue.revocation import Revocation
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,27 @@ class Vouched:
 
 
 def verify(
-    manifest: bytes, signature: bytes, counter_signature: bytes, anchors: bytes, now: dt.datetime
+    manifest: bytes,
+    signature: bytes,
+    counter_signature: bytes,
+    anchors: bytes,
+    now: dt.datetime,
+    revocation: Revocation | None = None,
 ) -> Vouched:
     """counter_signature: DER over the DER of `signature`, verified now, the first one then at the manifest's own time;
-    b"": the first one is verified now. CmsError, CertificateError, QueueError `manifest.malformed`."""
+    b"": the first one is verified now. revocation: lists on which whoever vouches now may not stand. CmsError,
+    CertificateError, QueueError `manifest.malformed`."""
     if not counter_signature:
         signer = cms.verify_detached(manifest, signature, anchors, now)
+        _require_on_no_list(signer, revocation)
         return Vouched(Manifest.from_bytes(manifest), signer)
     counter = cms.verify_detached(signature, counter_signature, anchors, now)
+    _require_on_no_list(counter, revocation)
     said = Manifest.from_bytes(manifest)
     return Vouched(said, cms.verify_detached(manifest, signature, anchors, said.created_at), counter)
+
+
+def _require_on_no_list(who: SignerIdentity, revocation: Revocation | None) -> None:
+    entry = revocation.of_path(who.path) if revocation is not None else None
+    if entry is not None:
+        raise CertificateError("certificate.revoked", str(entry), "enrol a new signing certificate")

@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from cryptography.hazmat.primitives.serialization import Encoding
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from offline_queue import certificates
 from offline_queue.outward import Openers
+from offline_queue.revocation import Lists, Revocation
 from offline_queue.signers import load_signer
 from station.clock import SystemClock
 from station.sim.gateway_app import Bureau, Clock, application
@@ -37,7 +40,9 @@ START_S = 20.0
 
 @dataclass(frozen=True)
 class Options:
-    """How a gateway runs. pki: where its keys lie; data: its folder; port: 0 for any free one."""
+    """How a gateway runs. pki: where its keys lie; data: its folder; port: 0 for any free one; lists: a folder of
+    revocation lists about its stations: one on them is refused, with its TLS certificate in the handshake, with its
+    signing certificate by an answer."""
 
     pki: PkiPaths
     data: Path
@@ -46,6 +51,7 @@ class Options:
     answer_after: float = 0.0
     second_stage_after: float = 0.0
     rates: Rates = USUAL
+    lists: Path | None = None
 
 
 class _Protocol(H11Protocol):
@@ -84,6 +90,7 @@ def serve(options: Options, clock: Clock, on_start: Callable[[uvicorn.Server, in
         options.second_stage_after,
         options.rates,
         Openers.load([options.pki.gateway_sealing_key]),
+        _revocation(options),
     )
     context = _tls(options, faults, clock)
     with socket.create_server(("127.0.0.1", options.port)) as listener:
@@ -119,8 +126,26 @@ def _tls(options: Options, faults: FaultScript, clock: Clock) -> ssl.SSLContext:
             connection.context = wrong[fault.certificate]
 
     context = _context(pki, pki.gateway_server_cert, pki.gateway_server_key)
+    _look_at_lists(context, options)
     context.sni_callback = choose  # OpenSSL calls it for a client that names no host, too
     return context
+
+
+def _revocation(options: Options) -> Revocation | None:
+    if options.lists is None:
+        return None
+    return Revocation(Lists(options.lists), certificates.from_pem(options.pki.station_ca.read_bytes()))
+
+
+def _look_at_lists(context: ssl.SSLContext, options: Options) -> None:
+    """OpenSSL's own check, with the lists as they are now."""
+    revocation = _revocation(options)
+    if revocation is not None:
+        found = [each.parsed.public_bytes(Encoding.PEM) for each in revocation.lists.all()]
+        together = options.data / "lists.pem"
+        together.write_bytes(b"".join(found))
+        context.load_verify_locations(together)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
 
 
 def _context(pki: PkiPaths, certificate: Path, key: Path) -> ssl.SSLContext:
@@ -179,14 +204,15 @@ def running_gateway(
     second_stage_after: float = 0.0,
     rates: Rates = USUAL,
     clock: Clock | None = None,
+    lists: Path | None = None,
 ) -> Iterator[RunningGateway]:
-    """The gateway in a thread, on a free port. faults: rules, or the path of a script. The same data folder again
-    is the same gateway after a restart. Raises what `serve` raises."""
+    """The gateway in a thread, on a free port. faults: rules, or the path of a script; lists: as in Options. The same
+    data folder again is the same gateway after a restart. Raises what `serve` raises."""
     data.mkdir(parents=True, exist_ok=True)
     script = faults if isinstance(faults, Path) else data / "faults.json"
     if not isinstance(faults, Path):
         script.write_text(json.dumps(list(faults)))
-    options = Options(pki, data, 0, script, answer_after, second_stage_after, rates)
+    options = Options(pki, data, 0, script, answer_after, second_stage_after, rates, lists)
     thread, server, port = _in_thread(options, clock or SystemClock())
     try:
         yield RunningGateway(f"https://localhost:{port}", Store(data / DATABASE), script)
@@ -236,6 +262,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--second-candidate-rate", type=float, default=USUAL.second, help="0 to 1, second message"
     )
+    parser.add_argument("--lists", type=Path, metavar="DIR", help="revocation lists about its stations")
     args = parser.parse_args(argv)
     args.data.mkdir(parents=True, exist_ok=True)
     options = Options(
@@ -246,6 +273,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.answer_after,
         args.second_stage_after,
         Rates(args.candidate_rate, args.second_candidate_rate),
+        args.lists,
     )
     try:
         serve(options, SystemClock(), lambda _server, port: _say(f"ready {port}", sys.stdout))

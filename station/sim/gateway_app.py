@@ -25,6 +25,7 @@ from starlette.routing import Route
 from offline_queue import canonical, cms
 from offline_queue.clock import stamp
 from offline_queue.outward import Openers
+from offline_queue.revocation import Revocation
 from offline_queue.signers import Signer
 from offline_queue.transports import SEALED_NAME
 from station.sim import gateway_bureau as bureau
@@ -47,7 +48,7 @@ class Clock(Protocol):
 @dataclass(frozen=True)
 class Bureau:
     """What a running gateway has at hand. answer_after, second_stage_after: seconds from custody to the answers;
-    openers: the private keys to which stations may seal."""
+    openers: the private keys to which stations may seal; revocation: lists about the stations' certificates."""
 
     store: Store
     faults: FaultScript
@@ -58,6 +59,7 @@ class Bureau:
     second_stage_after: float = 0.0
     rates: bureau.Rates = bureau.USUAL
     openers: Openers = field(default_factory=Openers)
+    revocation: Revocation | None = None
 
 
 Struck = dict[str, Fault]
@@ -136,7 +138,7 @@ async def _submit(state: Bureau, request: Request, struck: Struck) -> Response:
     known = state.store.submission(upload.submission_id)
     if known is None:
         now = state.clock.utcnow()
-        manifest, signer = bureau.accept(upload, state.station_ca, now)
+        manifest, signer = bureau.accept(upload, state.station_ca, now, state.revocation)
         if state.store.with_tcn(manifest.tcn) is not None:
             raise bureau.Refusal("tcn_reused", "this control number belongs to another submission")
         stored = receipted(state, upload, manifest.tcn, signer, now)

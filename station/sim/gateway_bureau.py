@@ -15,6 +15,7 @@ from offline_queue import vouched
 from offline_queue.envelope import Manifest
 from offline_queue.errors import QueueError, VaultError
 from offline_queue.outward import Openers
+from offline_queue.revocation import Revocation
 from station.errors import RecordError, StationError
 from station.records.decode import decode
 from station.records.encode import encode
@@ -82,13 +83,17 @@ def opened(openers: Openers, sealed: bytes, submission_id: str) -> bytes:
         raise Refusal(failure.code, failure.message) from failure
 
 
-def accept(upload: Upload, station_ca: bytes, now: dt.datetime) -> tuple[Manifest, str]:
-    """The manifest and who signed it, when everything fits together. Raises Refusal with a stable code.
+def accept(
+    upload: Upload, station_ca: bytes, now: dt.datetime, revocation: Revocation | None = None
+) -> tuple[Manifest, str]:
+    """The manifest and who signed it, when everything fits together. Raises Refusal with a stable code. revocation:
+    what the bureau knows of its stations' certificates.
 
     What the transaction says is only read here, not judged: findings are answered later with ERRT.
     """
     try:
-        who = vouched.verify(upload.manifest, upload.signature, upload.counter_signature, station_ca, now)
+        parts = (upload.manifest, upload.signature, upload.counter_signature)
+        who = vouched.verify(*parts, station_ca, now, revocation)
     except QueueError as failure:
         raise Refusal(failure.code, failure.message) from failure
     manifest = who.manifest
