@@ -1,8 +1,8 @@
 // A second verifier of custody bundles: docs/verify/FORMAT.md, written from that page alone, with Node's own library.
 //
-//   node verify.mjs BUNDLE... --ca STATION-CA.pem --gateway-ca GATEWAY-CA.pem [--json]
+//   node verify.mjs BUNDLE... --ca STATION-CA.pem --gateway-ca GATEWAY-CA.pem [--crl LIST]... [--json]
 //
-// Exit code: 0 every bundle holds, 1 one does not, 2 wrong arguments, 3 a certificate file cannot be used.
+// Exit code: 0 every bundle holds, 1 one does not, 2 wrong arguments, 3 a file of certificates or a list cannot be used.
 import { createHash, verify as verifySignature, X509Certificate } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -18,6 +18,16 @@ const OID = {
   sha256: "2.16.840.1.101.3.4.2.1",
   ecdsaWithSha256: "1.2.840.10045.4.3.2",
 };
+const LIST_SIGNED = {
+  "1.2.840.10045.4.3.2": "sha256",
+  "1.2.840.10045.4.3.3": "sha384",
+  "1.2.840.10045.4.3.4": "sha512",
+  "1.2.840.113549.1.1.11": "sha256",
+  "1.2.840.113549.1.1.12": "sha384",
+  "1.2.840.113549.1.1.13": "sha512",
+};
+const LIST_LIMIT = 4 * 1024 * 1024;
+const TOO_LATE = "it was signed after its certificate was revoked";
 const UNDERSTOOD = new Set(["2.5.29.19", "2.5.29.15", "2.5.29.37", "2.5.29.17"]);
 const MEANT = new Set(["1.3.6.1.5.5.7.3.4", "2.5.29.37.0", "1.3.6.1.5.5.7.3.36"]);
 const TRUSTED = new Set(["synchronised", "confirmed"]);
@@ -153,17 +163,23 @@ function certificateHash(reference) {
   return first.find((item) => item.tag === 0x04).value; // hashAlgorithm is left out: SHA-256 is the default
 }
 
+function extensionsOf(sequence) {
+  const found = new Map();
+  for (const extension of sequence ? items(sequence) : []) {
+    const parts = items(extension);
+    const critical = parts[1].tag === 0x01 && parts[1].value[0] !== 0;
+    if (found.has(oid(parts[0]))) throw new Error("an extension is there twice");
+    found.set(oid(parts[0]), { critical, value: parts[parts.length - 1].value });
+  }
+  return found;
+}
+
 function tbs(der) {
   const fields = items(items(expect(read(der, 0), 0x30, "certificate"))[0]);
   const first = fields[0].tag === 0xa0 ? 1 : 0;
   const [notBefore, notAfter] = items(fields[first + 3]).map(asn1Time);
   const wrapped = fields.find((field) => field.tag === 0xa3);
-  const extensions = new Map();
-  for (const extension of wrapped ? items(items(wrapped)[0]) : []) {
-    const parts = items(extension);
-    const critical = parts[1].tag === 0x01 && parts[1].value[0] !== 0;
-    extensions.set(oid(parts[0]), { critical, value: parts[parts.length - 1].value });
-  }
+  const extensions = extensionsOf(wrapped && items(wrapped)[0]);
   return { serial: fields[first], issuer: fields[first + 2], subject: fields[first + 4], notBefore, notAfter, extensions };
 }
 
@@ -233,13 +249,112 @@ function signer(der, digest, trusted, at) {
   for (const one of path) {
     if (at < one.notBefore || at > one.notAfter) throw new Error(`a certificate was not valid at ${new Date(at).toISOString()}`);
   }
-  return signed.leaf.x509.subject.split("\n").reverse().join(",");
+  const subject = signed.leaf.x509.subject.split("\n").reverse().join(",");
+  return { subject, path, moment: Math.max(at, signed.signingTime ?? at) };
 }
 
 export function anchors(pem) {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
   if (!blocks) throw new Error("no certificate in PEM form");
   return blocks.map((block) => certificate(new X509Certificate(block).raw));
+}
+
+// ---- revocation lists (RFC 5280, section 5)
+
+function requireUnderstood(extensions, known) {
+  for (const [name, { critical }] of extensions) {
+    if (critical && !known.has(name)) throw new Error("it has a critical extension that is not known here");
+  }
+}
+
+const LIST_KNOWN = new Set(["2.5.29.20", "2.5.29.35", "2.5.29.28"]);
+const ENTRY_KNOWN = new Set(["2.5.29.21", "2.5.29.24"]);
+const REASONS = new Set([0, 1, 2, 3, 4, 5, 6, 9, 10]); // 8 is for delta lists
+
+function entryOf(node) {
+  const [serial, date, more] = items(node);
+  const extensions = extensionsOf(more);
+  requireUnderstood(extensions, ENTRY_KNOWN);
+  if (extensions.has("2.5.29.29")) throw new Error("it speaks of another authority's certificates");
+  const reason = extensions.get("2.5.29.21");
+  if (reason && !REASONS.has(expect(read(reason.value, 0), 0x0a, "a reason").value[0])) throw new Error("not a reason");
+  const invalid = extensions.get("2.5.29.24");
+  const at = asn1Time(date);
+  return [serialText(expect(serial, 0x02, "a serial number").value), invalid ? Math.min(at, asn1Time(read(invalid.value, 0))) : at];
+}
+
+function scopeOf(extensions) {
+  const point = extensions.get("2.5.29.28");
+  const said = new Map((point ? items(read(point.value, 0)) : []).map((item) => [item.tag & 0x1f, item.value]));
+  const yes = (tag) => said.has(tag) && said.get(tag)[0] !== 0;
+  if (yes(4) || said.has(3) || yes(5)) throw new Error("it is no list of one authority for all reasons");
+  return { about: yes(2) ? "authorities" : yes(1) ? "users" : "all", part: said.has(0) };
+}
+
+const serialText = (value) => value.toString("hex").replace(/^0+(?=.)/, "");
+
+// data: Buffer of DER or PEM. An Error says why it cannot be used
+export function revocationList(data) {
+  if (data.length > LIST_LIMIT) throw new Error("it is too large");
+  const block = /-----BEGIN X509 CRL-----([^-]+)-----END X509 CRL-----/.exec(data.toString("latin1"));
+  const der = block ? Buffer.from(block[1], "base64") : data;
+  const outer = expect(read(der, 0), 0x30, "a list");
+  if (outer.whole.length !== der.length) throw new Error("there are bytes behind it");
+  const [whole, algorithm, signature] = items(outer);
+  const fields = items(whole);
+  if (fields[0].tag === 0x02) fields.shift(); // version 2
+  const hash = LIST_SIGNED[oid(items(algorithm)[0])];
+  if (!hash || !fields[0].whole.equals(algorithm.whole)) throw new Error("it is signed with neither ECDSA nor RSA and SHA-2");
+  const [, issuer, date, next, ...rest] = fields;
+  if (next?.tag !== 0x17 && next?.tag !== 0x18) throw new Error("it does not say when the next one comes");
+  const entries = rest.find((field) => field.tag === 0x30);
+  const wrapped = rest.find((field) => field.tag === 0xa0);
+  const extensions = extensionsOf(wrapped && items(wrapped)[0]);
+  if (extensions.has("2.5.29.27")) throw new Error("it is a delta list");
+  requireUnderstood(extensions, LIST_KNOWN);
+  return {
+    issuer,
+    hash,
+    ...scopeOf(extensions),
+    date: asn1Time(date),
+    entries: new Map((entries ? items(entries) : []).map(entryOf)),
+    content: whole.whole,
+    signature: expect(signature, 0x03, "signature").value.subarray(1),
+    by: new Map(),
+  };
+}
+
+function signedList(list, authority) {
+  if (!authority.subject.whole.equals(list.issuer.whole) || !usageBit(authority, 6)) return false;
+  if (!list.by.has(authority)) {
+    list.by.set(authority, verifySignature(list.hash, list.content, authority.x509.publicKey, list.signature));
+  }
+  return list.by.get(authority);
+}
+
+function covers(list, child, moment) {
+  const constraints = child.extensions.get("2.5.29.19");
+  const first = constraints && items(read(constraints.value, 0))[0];
+  const kind = first?.tag === 0x01 && first.value[0] ? "authorities" : "users";
+  return ["all", kind].includes(list.about) && !list.part && list.date >= moment;
+}
+
+// what the lists say of one signature: { entry: null or {serial, since}, covered }
+function lookUp(lists, path, trusted, moment) {
+  let covered = true;
+  for (let i = 0; i + 1 < path.length; i += 1) {
+    const child = path[i];
+    const serial = serialText(child.serial.value);
+    const counting = lists.filter(
+      (list) => list.issuer.whole.equals(child.issuer.whole) && [path[i + 1], ...trusted].some((one) => signedList(list, one)),
+    );
+    for (const list of counting) {
+      const since = list.entries.get(serial);
+      if (since !== undefined && since <= moment) return { entry: { serial, since }, covered: true };
+    }
+    covered = covered && counting.some((list) => covers(list, child, moment));
+  }
+  return { entry: null, covered };
 }
 
 // ---- the links, in the order of FORMAT.md
@@ -274,9 +389,24 @@ function object(data, link, row = null, strict = true) {
   return value;
 }
 
-function signed(link, trusted, signature, content, at, row = null) {
+// notes who signed; true when a list says that the certificate was revoked by then
+function judged(proof, name, der, digest, at, row = null) {
+  const trusted = /^(receipt|response)/.test(name) ? proof.gateway : proof.station;
+  const { subject, path, moment } = signer(der, digest, trusted, at);
+  proof.who[name] = subject;
+  if (!proof.lists.length) return false;
+  const { entry, covered } = lookUp(proof.lists, path, trusted, moment);
+  if (!covered) proof.notCovered.add(name);
+  if (entry) {
+    const since = new Date(entry.since).toISOString().replace(".000Z", "Z");
+    proof.revoked.push({ signature: name, row, serial: entry.serial, since });
+  }
+  return entry !== null;
+}
+
+function signed(proof, name, link, signature, content, at, row = null) {
   try {
-    return signer(bytes(signature), sha256(content), trusted, time(at));
+    return judged(proof, name, bytes(signature), sha256(content), time(at), row);
   } catch (error) {
     throw new Broken(link, error.message, row);
   }
@@ -315,11 +445,11 @@ function seals(proof) {
     const said = object(statement, "seal");
     const number = said.audit_id;
     if (number > end) throw new Broken("seal", "rows are missing at the end: a signed head names more", end + 1);
-    proof.who.seals = signed("seal", proof.station, seal.signature, statement, said.at, number);
+    const late = signed(proof, "seals", "seal", seal.signature, statement, said.at, number);
     if (said.hash !== proof.hashes.get(number) || !TRUSTED.has(said.trust)) {
       throw new Broken("seal", "the signed head does not name this row", number);
     }
-    named.add(number);
+    if (!late) named.add(number); // one that was signed too late signs for nothing
   }
   if (first > 1 ? !named.has(first - 1) : before !== "0".repeat(64)) {
     throw new Broken("seal", "nothing signed leads to the first row", first);
@@ -331,7 +461,7 @@ function manifest(proof) {
   const content = bytes(proof.bundle.manifest);
   const said = object(content, "manifest");
   if (said.schema !== 1 || said.parts.length !== 1) throw new Broken("manifest", "a manifest of another schema");
-  proof.who.manifest = signed("manifest", proof.station, proof.bundle.signature, content, said.created_at);
+  proof.manifestLate = signed(proof, "manifest", "manifest", proof.bundle.signature, content, said.created_at);
   proof.manifest = { ...said, sha256: said.parts[0].sha256, size: said.parts[0].size };
 }
 
@@ -355,10 +485,13 @@ function enqueued(proof) {
 
 function counterSignatures(proof) {
   const first = bytes(proof.bundle.signature);
+  let vouched = false;
   for (const counter of proof.bundle.counter_signatures) {
-    const who = signed("counter_signature", proof.station, counter.signature, first, counter.signed_at);
-    proof.who[`counter_signature ${counter.n}`] = who;
+    const name = `counter_signature ${counter.n}`;
+    const late = signed(proof, name, "counter_signature", counter.signature, first, counter.signed_at);
+    vouched = vouched || !late;
   }
+  if (proof.manifestLate && !vouched) throw new Broken("manifest", TOO_LATE);
 }
 
 function receipt(proof) {
@@ -370,7 +503,7 @@ function receipt(proof) {
   }
   const content = bytes(one.receipt);
   const said = object(content, "receipt", null, false);
-  proof.who.receipt = signed("receipt", proof.gateway, one.signature, content, said.received_at);
+  if (signed(proof, "receipt", "receipt", one.signature, content, said.received_at)) throw new Broken("receipt", TOO_LATE);
   if (said.custody !== true || ECHOED.some((name) => said[name] !== proof.manifest[name])) {
     throw new Broken("receipt", "the receipt is for another submission");
   }
@@ -391,7 +524,8 @@ function responses(proof) {
     try {
       const der = bytes(answer.signature);
       const moment = takeApart(der).signingTime ?? time(row.at);
-      proof.who[`response ${answer.seq}`] = signer(der, Buffer.from(answer.sha256, "hex"), proof.gateway, moment);
+      const late = judged(proof, `response ${answer.seq}`, der, Buffer.from(answer.sha256, "hex"), moment);
+      if (late) throw new Error(TOO_LATE);
     } catch (error) {
       throw new Broken("response", `response ${answer.seq}: ${error.message}`, row.id);
     }
@@ -426,9 +560,13 @@ function steps(proof) {
     });
 }
 
-// bundle: the parsed custody.json; station, gateway: what `anchors` returned; beside: Buffer of transaction.an2 or null
-export function verifyBundle(bundle, station, gateway, beside = null) {
-  const proof = { bundle, station, gateway, rows: [], hashes: new Map(), manifest: {}, who: {} };
+// bundle: the parsed custody.json; station, gateway: what `anchors` returned; beside: Buffer of transaction.an2 or null;
+// lists: what `revocationList` returned
+export function verifyBundle(bundle, station, gateway, beside = null, lists = []) {
+  const proof = {
+    ...{ bundle, station, gateway, lists, rows: [], hashes: new Map(), manifest: {}, who: {} },
+    ...{ revoked: [], notCovered: new Set(), manifestLate: false },
+  };
   let broken = null;
   try {
     if (bundle.format !== "station-custody" || bundle.version !== 1) {
@@ -443,15 +581,18 @@ export function verifyBundle(bundle, station, gateway, beside = null) {
       : { link: "format", row: null, reason: `not a custody bundle: ${error.message}` };
   }
   const { submission_id = null, tcn = null } = proof.manifest;
-  return { ok: broken === null, submission_id, tcn, signers: proof.who, steps: broken ? [] : steps(proof), first_broken: broken };
+  const { revoked, notCovered } = proof;
+  const revocation = lists.length ? { lists: lists.length, revoked, not_covered: [...notCovered].sort() } : null;
+  const told = { ok: broken === null, submission_id, tcn, signers: proof.who, revocation };
+  return { ...told, steps: broken ? [] : steps(proof), first_broken: broken };
 }
 
-export function verifyFile(path, station, gateway) {
+export function verifyFile(path, station, gateway, lists = []) {
   try {
     const folder = statSync(path).isDirectory();
     const data = readFileSync(folder ? join(path, "custody.json") : path);
     const beside = folder && existsSync(join(path, "transaction.an2")) ? readFileSync(join(path, "transaction.an2")) : null;
-    return { bundle: path, ...verifyBundle(object(data, "format"), station, gateway, beside) };
+    return { bundle: path, ...verifyBundle(object(data, "format"), station, gateway, beside, lists) };
   } catch (error) {
     const reason = error instanceof Broken ? error.reason : `cannot be read: ${error.code ?? error.message}`;
     return { bundle: path, ok: false, steps: [], first_broken: { link: "format", row: null, reason } };
@@ -466,20 +607,31 @@ function text(report) {
   const lines = [`PROVEN ${report.bundle}: ${report.submission_id}, TCN ${report.tcn}`];
   for (const s of report.steps) lines.push(`  ${String(s.row).padStart(6)} ${s.at} (${s.trust}) ${s.step}: ${s.who}`);
   for (const [name, who] of Object.entries(report.signers)) lines.push(`  signed, ${name}: ${who}`);
-  return lines.join("\n");
+  return [...lines, ...revocationLines(report.revocation)].join("\n");
+}
+
+function revocationLines(found) {
+  if (!found) return ["  revocation was not looked at: no list was given (--crl FILE)"];
+  const lines = found.revoked.map(
+    (one) => `  REVOKED since ${one.since}, and signed later: ${one.signature} (certificate ${one.serial})`,
+  );
+  if (found.not_covered.length) lines.push(`  no list speaks of: ${found.not_covered.join(", ")}`);
+  return lines.length ? lines : [`  nothing was signed after its certificate was revoked (${found.lists} lists)`];
 }
 
 function main(words) {
   const options = {};
   const bundles = [];
+  const crls = [];
   let json = false;
   for (let i = 0; i < words.length; i += 1) {
     if (words[i] === "--json") json = true;
+    else if (words[i] === "--crl") crls.push(words[(i += 1)]);
     else if (words[i] === "--ca" || words[i] === "--gateway-ca") options[words[i]] = words[(i += 1)];
     else bundles.push(words[i]);
   }
   if (!bundles.length || !options["--ca"] || !options["--gateway-ca"]) {
-    process.stderr.write("usage: node verify.mjs BUNDLE... --ca STATION-CA.pem --gateway-ca GATEWAY-CA.pem [--json]\n");
+    process.stderr.write("usage: node verify.mjs BUNDLE... --ca STATION-CA.pem --gateway-ca GATEWAY-CA.pem [--crl LIST]... [--json]\n");
     return 2;
   }
   let station, gateway;
@@ -489,7 +641,16 @@ function main(words) {
     process.stderr.write(`a certificate file cannot be used: ${error.message}\n`);
     return 3;
   }
-  const reports = bundles.map((path) => verifyFile(path, station, gateway));
+  const lists = [];
+  for (const path of crls) {
+    try {
+      lists.push(revocationList(readFileSync(path)));
+    } catch (error) {
+      process.stderr.write(`the revocation list ${path} cannot be used: ${error.message}\n`);
+      return 3;
+    }
+  }
+  const reports = bundles.map((path) => verifyFile(path, station, gateway, lists));
   for (const report of reports) process.stdout.write(`${json ? JSON.stringify(report) : text(report)}\n`);
   return reports.every((report) => report.ok) ? 0 : 1;
 }

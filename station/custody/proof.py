@@ -55,8 +55,18 @@ def anchors(pem: bytes) -> Anchors:
     return tuple(x509.load_pem_x509_certificates(pem))
 
 
-def signer(der: bytes, digest: bytes, trusted: Anchors, at: dt.datetime) -> str:
-    """Subject (RFC 4514) of who signed bytes with this SHA-256. ValueError says why it may not be believed."""
+@dataclass(frozen=True)
+class Signer:
+    """Who signed. subject: RFC 4514; path: his certificate first, an anchor last; moment: when, as late as anything in
+    the document or the signature says."""
+
+    subject: str
+    path: Anchors
+    moment: dt.datetime
+
+
+def signer(der: bytes, digest: bytes, trusted: Anchors, at: dt.datetime) -> Signer:
+    """Who signed bytes with this SHA-256. ValueError says why it may not be believed."""
     signed = take_apart(der)
     if signed.digest != digest:
         raise ValueError("the signature is over other bytes")
@@ -67,8 +77,8 @@ def signer(der: bytes, digest: bytes, trusted: Anchors, at: dt.datetime) -> str:
         key.verify(signed.signature, signed.signed_attributes, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature:
         raise ValueError("the signature does not match") from None
-    _require_path(signed, trusted, at)
-    return signed.leaf.subject.rfc4514_string()
+    path = _require_path(signed, trusted, at)
+    return Signer(signed.leaf.subject.rfc4514_string(), path, max(at, signed.signing_time or at))
 
 
 @lru_cache(maxsize=256)
@@ -132,7 +142,7 @@ def _wrong_reference(reference: Any, leaf: bytes) -> bool:
     return bool(reference["certs"][0]["cert_hash"].native != hashlib.sha256(leaf).digest())
 
 
-def _require_path(signed: Signed, trusted: Anchors, at: dt.datetime) -> None:
+def _require_path(signed: Signed, trusted: Anchors, at: dt.datetime) -> Anchors:
     if not _may_sign(signed.leaf):
         raise ValueError("the certificate is not meant for signing")
     path = _search((signed.leaf,), signed.others[:16], trusted)
@@ -141,6 +151,7 @@ def _require_path(signed: Signed, trusted: Anchors, at: dt.datetime) -> None:
     for certificate in path:
         if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
             raise ValueError(f"a certificate was not valid at {at.isoformat()}")
+    return path
 
 
 def _search(path: Anchors, others: Anchors, trusted: Anchors) -> Anchors | None:
@@ -183,7 +194,7 @@ def _understood(certificate: x509.Certificate) -> bool:
     return all(not one.critical or one.oid.dotted_string in UNDERSTOOD for one in certificate.extensions)
 
 
-def _extension(certificate: x509.Certificate, kind: Any) -> Any:
+def _extension(certificate: Any, kind: Any) -> Any:
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:

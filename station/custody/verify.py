@@ -1,20 +1,21 @@
 """The checks: a custody bundle and public certificates in, what is proven or the first broken link out.
 
-It imports nothing of the station but `proof`, needs asn1crypto and cryptography, no key, no network, no clock. The
-links are checked in the order of docs/verify/FORMAT.md, so that another verifier names the same first broken one.
+It imports nothing of the station but its neighbours `proof`, `revoked` and `values`, needs asn1crypto and cryptography,
+no key, no network, no clock. The links are checked in the order of docs/verify/FORMAT.md, so that another verifier
+names the same first broken one.
 """
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from station.custody.proof import Anchors, Broken, signer, take_apart
+from station.custody.revoked import RevocationList, look
+from station.custody.values import read_bytes, read_hex, read_object, read_time
 
 FORMAT, VERSION = "station-custody", 1
 NAME = "custody.json"
@@ -26,6 +27,7 @@ STEPS = {
     "response_kept": "answer kept",
 }
 ECHOED = ("submission_id", "tcn", "sha256", "size")
+TOO_LATE = "it was signed after its certificate was revoked"
 TRUSTED = ("synchronised", "confirmed")
 
 
@@ -40,25 +42,38 @@ class Proof:
     hashes: dict[int, str] = field(default_factory=dict)
     manifest: dict[str, Any] = field(default_factory=dict)
     who: dict[str, str] = field(default_factory=dict)
+    lists: Sequence[RevocationList] = ()
+    revoked: list[dict[str, Any]] = field(default_factory=list)
+    not_covered: set[str] = field(default_factory=set)
+    manifest_late: bool = False
 
 
 def verify(
-    data: bytes, station: Anchors, gateway: Anchors, transaction: bytes | None = None
+    data: bytes,
+    station: Anchors,
+    gateway: Anchors,
+    transaction: bytes | None = None,
+    lists: Sequence[RevocationList] = (),
 ) -> dict[str, Any]:
-    """Check the bytes of a custody.json. Returns {"ok", "submission_id", "tcn", "steps", "signers", "first_broken"};
-    first_broken is None or {"link", "row", "reason"}. transaction: the bytes of the file beside it, if there."""
+    """Check the bytes of a custody.json. Returns {"ok", "submission_id", "tcn", "steps", "signers", "revocation",
+    "first_broken"}; first_broken is None or {"link", "row", "reason"}; revocation is None without lists, else {"lists",
+    "revoked", "not_covered"}. transaction: the bytes of the file beside it, if there."""
     try:
-        bundle = _object(data, "format")
+        bundle = read_object(data, "format")
     except Broken as error:
-        return _report(Proof({}, station, gateway), error)
-    return verify_document(bundle, station, gateway, transaction)
+        return _report(Proof({}, station, gateway, lists=lists), error)
+    return verify_document(bundle, station, gateway, transaction, lists)
 
 
 def verify_document(
-    bundle: Mapping[str, Any], station: Anchors, gateway: Anchors, transaction: bytes | None = None
+    bundle: Mapping[str, Any],
+    station: Anchors,
+    gateway: Anchors,
+    transaction: bytes | None = None,
+    lists: Sequence[RevocationList] = (),
 ) -> dict[str, Any]:
     """The same for a document that was parsed."""
-    proof, broken = Proof(bundle, station, gateway), None
+    proof, broken = Proof(bundle, station, gateway, lists=lists), None
     try:
         for check in (
             _format,
@@ -85,8 +100,17 @@ def _report(proof: Proof, broken: Broken | None) -> dict[str, Any]:
         "submission_id": proof.manifest.get("submission_id"),
         "tcn": proof.manifest.get("tcn"),
         "signers": proof.who,
+        "revocation": _revocation(proof) if proof.lists else None,
         "steps": [] if broken else _steps(proof),
         "first_broken": broken and {"link": broken.link, "row": broken.row, "reason": broken.reason},
+    }
+
+
+def _revocation(proof: Proof) -> dict[str, Any]:
+    return {
+        "lists": len(proof.lists),
+        "revoked": proof.revoked,
+        "not_covered": sorted(proof.not_covered),
     }
 
 
@@ -98,7 +122,7 @@ def _format(proof: Proof) -> None:
 def _chain(proof: Proof) -> None:
     """hash = SHA-256(hash before || text of the row); numbers without a gap; monotonic time within a boot."""
     chain = proof.bundle["chain"]
-    prev, last = bytes.fromhex(_hex(chain["before"])), dict[str, int]()
+    prev, last = bytes.fromhex(read_hex(chain["before"])), dict[str, int]()
     if not chain["rows"]:
         raise Broken("chain", "no rows", chain["first"])
     for number, item in enumerate(chain["rows"], start=chain["first"]):
@@ -106,7 +130,7 @@ def _chain(proof: Proof) -> None:
         digest = hashlib.sha256(prev + text).digest()
         if digest.hex() != item["hash"]:
             raise Broken("chain", "the row is not what was written, or a row is missing before it", number)
-        row = _object(text, "chain", number)
+        row = read_object(text, "chain", number)
         if row["id"] != number:
             raise Broken("chain", "the row has another number", number)
         if row["monotonic_ms"] < last.get(row["boot"], 0):
@@ -119,19 +143,20 @@ def _chain(proof: Proof) -> None:
 
 
 def _seals(proof: Proof) -> None:
-    """Each signed head names a row and its hash; the row before the first and the last row are signed for."""
+    """Each signed head names a row and its hash; the row before the first and the last row are signed for. One that was
+    signed too late signs for nothing."""
     named = set()
     end = proof.rows[-1]["id"]
     for seal in proof.bundle["seals"]:
-        statement = _bytes(seal["statement"])
-        said = _object(statement, "seal")
+        statement = read_bytes(seal["statement"])
+        said = read_object(statement, "seal")
         number = said["audit_id"]
         if number > end:
             raise Broken("seal", "rows are missing at the end: a signed head names more", end + 1)
-        proof.who["seals"] = _signed("seal", proof.station, seal["signature"], statement, said["at"], number)
+        late = _signed(proof, "seals", "seal", seal["signature"], statement, said["at"], number)
         if said["hash"] != proof.hashes.get(number) or said["trust"] not in TRUSTED:
             raise Broken("seal", "the signed head does not name this row", number)
-        named.add(number)
+        named |= set() if late else {number}
     first = proof.bundle["chain"]["first"]
     if (first - 1 not in named) if first > 1 else proof.bundle["chain"]["before"] != "00" * 32:
         raise Broken("seal", "nothing signed leads to the first row", first)
@@ -140,12 +165,12 @@ def _seals(proof: Proof) -> None:
 
 
 def _manifest(proof: Proof) -> None:
-    manifest = _bytes(proof.bundle["manifest"])
-    said = _object(manifest, "manifest")
+    manifest = read_bytes(proof.bundle["manifest"])
+    said = read_object(manifest, "manifest")
     if said["schema"] != 1 or len(said["parts"]) != 1:
         raise Broken("manifest", "a manifest of another schema")
     at, signature = said["created_at"], proof.bundle["signature"]
-    proof.who["manifest"] = _signed("manifest", proof.station, signature, manifest, at)
+    proof.manifest_late = _signed(proof, "manifest", "manifest", signature, manifest, at)
     proof.manifest = said | {name: said["parts"][0][name] for name in ("sha256", "size")}
 
 
@@ -156,7 +181,7 @@ def _enqueued(proof: Proof) -> None:
     if len(taken) != 1 or mine[0] is not taken[0]:
         raise Broken("enqueued", "not one row that takes the submission in, before all its others")
     row, detail = taken[0], taken[0]["detail"]
-    digest = hashlib.sha256(_bytes(proof.bundle["manifest"])).hexdigest()
+    digest = hashlib.sha256(read_bytes(proof.bundle["manifest"])).hexdigest()
     said = (detail["manifest_sha256"], detail["sha256"], detail["size"], detail["tcn"])
     if said != (digest, *(proof.manifest[name] for name in ("sha256", "size", "tcn"))):
         raise Broken("enqueued", "the row speaks of another manifest", row["id"])
@@ -167,11 +192,14 @@ def _enqueued(proof: Proof) -> None:
 
 
 def _counter_signatures(proof: Proof) -> None:
-    first = _bytes(proof.bundle["signature"])
+    """A manifest that was signed too late needs one that was not."""
+    first, vouched = read_bytes(proof.bundle["signature"]), False
     for counter in proof.bundle["counter_signatures"]:
         name = f"counter_signature {counter['n']}"
         signed_at, signature = counter["signed_at"], counter["signature"]
-        proof.who[name] = _signed("counter_signature", proof.station, signature, first, signed_at)
+        vouched |= not _signed(proof, name, "counter_signature", signature, first, signed_at)
+    if proof.manifest_late and not vouched:
+        raise Broken("manifest", TOO_LATE)
 
 
 def _receipt(proof: Proof) -> None:
@@ -182,10 +210,11 @@ def _receipt(proof: Proof) -> None:
         if rows:
             raise Broken("receipt", "a row speaks of a receipt that is not here", rows[0]["id"])
         return
-    receipt = _bytes(kept["receipt"])
-    said = _object(receipt, "receipt", strict=False)
+    receipt = read_bytes(kept["receipt"])
+    said = read_object(receipt, "receipt", strict=False)
     at = said["received_at"]
-    proof.who["receipt"] = _signed("receipt", proof.gateway, kept["signature"], receipt, at)
+    if _signed(proof, "receipt", "receipt", kept["signature"], receipt, at):
+        raise Broken("receipt", TOO_LATE)
     if said["custody"] is not True or any(said[name] != proof.manifest[name] for name in ECHOED):
         raise Broken("receipt", "the receipt is for another submission")
     digest = hashlib.sha256(receipt).hexdigest()
@@ -201,12 +230,11 @@ def _responses(proof: Proof) -> None:
         row = rows.pop(answer["sha256"], None)
         if row is None or row["detail"]["seq"] != answer["seq"]:
             raise Broken("response", f"no row speaks of response {answer['seq']}")
-        der = _bytes(answer["signature"])
+        der = read_bytes(answer["signature"])
         try:
-            moment = take_apart(der).signing_time or _time(row["at"])
-            proof.who[f"response {answer['seq']}"] = signer(
-                der, bytes.fromhex(answer["sha256"]), proof.gateway, moment
-            )
+            moment = take_apart(der).signing_time or read_time(row["at"])
+            if _judged(proof, f"response {answer['seq']}", der, bytes.fromhex(answer["sha256"]), moment):
+                raise ValueError(TOO_LATE)
         except ValueError as error:
             raise Broken("response", f"response {answer['seq']}: {error}", row["id"]) from error
     if rows:
@@ -216,7 +244,7 @@ def _responses(proof: Proof) -> None:
 
 def _transaction(proof: Proof, beside: bytes | None) -> None:
     inside = proof.bundle["transaction"]
-    content = _bytes(inside["content"]) if "content" in inside else beside
+    content = read_bytes(inside["content"]) if "content" in inside else beside
     if content is not None:
         found = (hashlib.sha256(content).hexdigest(), len(content))
         if found != (proof.manifest["sha256"], proof.manifest["size"]):
@@ -254,40 +282,31 @@ def _mine(proof: Proof, event: str) -> list[dict[str, Any]]:
 
 
 def _signed(
-    link: str, trusted: Anchors, signature: str, content: bytes, at: str, row: int | None = None
-) -> str:
+    proof: Proof, name: str, link: str, signature: str, content: bytes, at: str, row: int | None = None
+) -> bool:
+    """As _judged, for a signature over these bytes. Broken when it does not hold."""
     try:
-        return signer(_bytes(signature), hashlib.sha256(content).digest(), trusted, _time(at))
+        return _judged(
+            proof, name, read_bytes(signature), hashlib.sha256(content).digest(), read_time(at), row
+        )
     except ValueError as error:
         raise Broken(link, str(error), row) from error
 
 
-def _object(data: bytes, link: str, row: int | None = None, *, strict: bool = True) -> dict[str, Any]:
-    """A JSON object; strict: in the one canonical spelling (sorted keys, no spaces, no floats)."""
-    try:
-        value = json.loads(data)
-        if not isinstance(value, dict):
-            raise ValueError("not an object")
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    except ValueError as error:
-        raise Broken(link, "not JSON", row) from error
-    if strict and text.encode("utf-8", "surrogatepass") != data:
-        raise Broken(link, "not in canonical form", row)
-    return value
-
-
-def _bytes(text: str) -> bytes:
-    return base64.b64decode(text, validate=True)
-
-
-def _hex(text: str) -> str:
-    if len(text) != 64:
-        raise ValueError("not a SHA-256")
-    return text
-
-
-def _time(text: str) -> dt.datetime:
-    moment = dt.datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without its zone")
-    return moment
+def _judged(
+    proof: Proof, name: str, der: bytes, digest: bytes, at: dt.datetime, row: int | None = None
+) -> bool:
+    """Note who signed. True when a list says that his certificate was revoked by then. ValueError when it does not
+    hold."""
+    trusted = proof.gateway if name.startswith(("receipt", "response")) else proof.station
+    who = signer(der, digest, trusted, at)
+    proof.who[name] = who.subject
+    if not proof.lists:
+        return False
+    found = look(proof.lists, who.path, trusted, who.moment)
+    if not found.covered:
+        proof.not_covered.add(name)
+    if found.entry is not None:
+        said = {"serial": f"{found.entry.serial:x}", "since": f"{found.entry.since:%Y-%m-%dT%H:%M:%SZ}"}
+        proof.revoked.append({"signature": name, "row": row} | said)
+    return found.too_late

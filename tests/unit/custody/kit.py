@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from offline_queue.signers import Signer, load_signer
 from offline_queue.store import Queue
 from offline_queue.sync import Sync
 from offline_queue.vault import Vault
-from station.custody import bundle
+from station.custody import bundle, revoked
 from station.custody.proof import anchors
 from station.custody.verify import verify
 from station.sim.pki import PkiPaths
@@ -68,17 +69,19 @@ class Station:
     def sign(self, content: bytes) -> bytes:
         return cms.sign_detached(content, self.signer, self.clock.utcnow())
 
-    def python(self, value: dict[str, Any] | bytes) -> dict[str, Any]:
+    def python(self, value: dict[str, Any] | bytes, *lists: Path) -> dict[str, Any]:
         data = value if isinstance(value, bytes) else canonical.dumps(value)
         station, gateway = (anchors(path.read_bytes()) for path in (self.pki.station_ca, self.pki.gateway_ca))
-        return verify(data, station, gateway)
+        read = [revoked.read(path.read_bytes()) for path in lists]
+        return verify(data, station, gateway, lists=read)
 
-    def node(self, *paths: Path) -> list[dict[str, Any]]:
+    def node(self, *paths: Path, lists: Sequence[Path] = ()) -> list[dict[str, Any]]:
         """The other verifier on files or folders."""
         program = shutil.which("node")
         if program is None:
             pytest.skip("no node here: the second verifier is not run")
         authorities = ["--ca", str(self.pki.station_ca), "--gateway-ca", str(self.pki.gateway_ca)]
+        authorities += [word for path in lists for word in ("--crl", str(path))]
         done = subprocess.run(
             [program, str(VERIFIERS / "verify.mjs"), *map(str, paths), *authorities, "--json"],
             capture_output=True,

@@ -32,11 +32,12 @@ class World:
     station: Authority
     gateway: Authority
     folder: Path
+    now: dt.datetime = NOW
     issued: dict[str, x509.Certificate] = field(default_factory=dict)
 
     def put(self, name: str, authority: Authority, purpose: Any, names: tuple[str, ...] = ()) -> None:
         """A new certificate with a new key, where the settings name it."""
-        made = authority.issue(f"SIMULATED TEST {name}", purpose, NOW - HOUR, NOW + 20 * DAY, names)
+        made = authority.issue(f"SIMULATED TEST {name}", purpose, self.now - HOUR, self.now + 20 * DAY, names)
         getattr(self.pki, f"{name}_cert").write_bytes(made.cert_pem)
         key = getattr(self.pki, f"{name}_key")
         key.unlink(missing_ok=True)
@@ -52,7 +53,7 @@ class World:
         place = self.folder / folder
         place.mkdir(exist_ok=True)
         path = place / f"{'station' if authority is self.station else 'gateway'}.crl"
-        path.write_bytes(authority.crl(NOW, {self.issued[name].serial_number: (since, reason)}))
+        path.write_bytes(authority.crl(self.now, {self.issued[name].serial_number: (since, reason)}))
         return place
 
     def judge(self, *authorities: Authority) -> Revocation:
@@ -60,14 +61,14 @@ class World:
         return Revocation(Lists(self.folder / "crl"), anchors)
 
 
-def make_world(folder: Path) -> World:
+def make_world(folder: Path, now: dt.datetime = NOW) -> World:
     """Everything new, in this folder."""
-    pki = make_pki(folder / "pki", FrozenClock(NOW))
-    station = Authority.new("SIMULATED TEST station authority", NOW)
-    gateway = Authority.new("SIMULATED TEST gateway authority", NOW)
+    pki = make_pki(folder / "pki", FrozenClock(now))
+    station = Authority.new("SIMULATED TEST station authority", now)
+    gateway = Authority.new("SIMULATED TEST gateway authority", now)
     pki.station_ca.write_bytes(station.cert_pem)
     pki.gateway_ca.write_bytes(gateway.cert_pem)
-    made = World(pki, station, gateway, folder)
+    made = World(pki, station, gateway, folder, now)
     made.put("station_client", station, "client")
     made.put("station_signing", station, "signing")
     made.put("gateway_server", gateway, "server", LOOPBACK)
