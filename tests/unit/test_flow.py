@@ -14,6 +14,7 @@ import pytest
 
 from drivers.reader import CaptureKind, Frame, ReaderInfo
 from offline_queue import cms
+from offline_queue.errors import SignerError
 from offline_queue.signers import load_signer
 from offline_queue.store import Queue
 from offline_queue.vault import Vault
@@ -29,6 +30,7 @@ from station.imaging.quality import nfiq2
 from station.records.decode import decode
 from station.settings import Settings, parse_settings
 from station.sim.pki import PkiPaths, make_pki
+from tests.unit.offline_queue.revocation_kit import make_world
 from tests.unit.test_settings import GOOD
 
 NOW = dt.datetime.now(dt.UTC)
@@ -99,6 +101,23 @@ def _complete(line: flow.Line, booking_id: str, reader: ReaderInfo = SIMULATED, 
             booking, taken = _taken(booking, step.fgp, reader, ppi)
             line.store.save(booking, taken)
     return booking
+
+
+def test_under_a_revoked_certificate_the_booking_is_kept_and_goes_out_under_the_next_one(
+    line: flow.Line, tmp_path: Path
+) -> None:
+    world = make_world(tmp_path / "other")
+    line = replace(line, signer=lambda: load_signer(world.pki.signing_uri))
+    world.revoke("station_signing", NOW)
+    line.queue.revocation = world.judge()
+    booking = _complete(line, "b-1")
+    with pytest.raises(SignerError) as error:
+        flow.submit_booking(line, booking)
+    assert error.value.code == "signer.certificate_revoked"
+    assert line.queue.entries() == []
+    assert line.store.booking("b-1") == booking
+    world.put("station_signing", world.station, "signing")
+    assert flow.submit_booking(line, line.store.booking("b-1")).submission_id == "b-1"
 
 
 def test_a_complete_booking_is_one_signed_entry(line: flow.Line, pki: PkiPaths) -> None:

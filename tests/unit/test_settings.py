@@ -118,3 +118,39 @@ def test_any_shape_is_settings_or_a_typed_error(tree: dict[str, object]) -> None
     text = "\n".join(f"{key} = {msgspec.json.encode(value).decode()}" for key, value in tree.items())
     with pytest.raises(SettingsError):
         parse_settings(text, PATH)
+
+
+REVOCATION = """
+[revocation]
+urls = ["http://pki.example/station.crl", "https://pki.example/gateway.crl"]
+authorities = ["station-ca.pem"]
+max_age_h = 24
+required = true
+"""
+
+
+def test_revocation_lists_have_addresses_a_folder_and_an_age() -> None:
+    assert parse_settings(GOOD, PATH).revocation is None
+    found = parse_settings(GOOD + REVOCATION, PATH).revocation
+    assert found is not None
+    assert found.urls == ("http://pki.example/station.crl", "https://pki.example/gateway.crl")
+    assert found.authorities == (Path("/etc/livescan/station-ca.pem"),)
+    assert (found.folder, found.max_age_h, found.required) == (None, 24.0, True)
+    bare = parse_settings(GOOD + "[revocation]\n", PATH).revocation
+    assert bare is not None
+    assert (bare.urls, bare.max_age_h, bare.required) == ((), 168.0, False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ('"http://pki.example/station.crl"', '"ldap://pki.example/station.crl"', "urls"),
+        ("max_age_h = 24", "max_age_h = 0", "max_age_h"),
+        ("required = true", 'required = "yes"', "required"),
+        ("required = true", "requird = true", "requird"),
+        ('["station-ca.pem"]', '[""]', "path"),
+    ],
+)
+def test_what_is_wrong_with_revocation_is_named(old: str, new: str, word: str) -> None:
+    with pytest.raises(SettingsError, match=word):
+        parse_settings(GOOD + REVOCATION.replace(old, new), PATH)
