@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from offline_queue import audit, bundle, claims, cms
+from offline_queue import audit, bundle, claims, cms, countersign
 from offline_queue.bundle import Bundle, Header
 from offline_queue.clock import stamp
 from offline_queue.countersign import HELD_FOR
@@ -67,8 +67,10 @@ def export(
 ) -> Exported:
     """Write the bundle, read it back from the medium, and only then mark the entries. A damaged entry is left out.
 
-    BundleError `bundle.exists`, `.cannot_write`, `.empty`; ClockUntrusted when nothing may be signed now."""
+    BundleError `bundle.exists`, `.cannot_write`, `.empty`; ClockUntrusted when nothing may be signed now,
+    SignerError when the certificate is revoked."""
     queue.check_clock()
+    countersign.require_fit(queue, signer)
     bundle_id = secrets.token_hex(16)
     try:
         with tempfile.TemporaryFile(dir=path.parent) as spill:

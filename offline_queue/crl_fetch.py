@@ -135,12 +135,19 @@ def keep(data: bytes, revocation: Revocation, at: dt.datetime | None, oldest: dt
             text = f"an older list of {found.name} than the one that is kept"
             raise RevocationError("revocation.older", text, "the kept one stays; ask the authority")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         keypair.write(path, found.der)
     except OSError as error:
         text = f"{path}: {error.strerror}"
         raise RevocationError("revocation.cannot_write", text, "check the folder and its disk") from error
     return Kept(path, found, new=True)
+
+
+def _make(folder: Path) -> None:
+    """For the group that shares the folder above it, whoever makes it: sync, or an administrator who tries --fetch."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        folder.chmod(0o700 | folder.parent.stat().st_mode & 0o2070)
 
 
 def _name(found: RevocationList, signer: x509.Certificate) -> str:

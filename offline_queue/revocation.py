@@ -47,16 +47,23 @@ class Lists:
 
     def files(self) -> dict[Path, RevocationList | tuple[x509.Certificate, ...] | RevocationError]:
         """Every file of the folder, with what is in it."""
-        kept = {path: self._look(path) for path in self._paths()}
+        paths = self._paths()
+        kept = {path: self._look(path) for path in paths[:MOST]}
         self._kept = kept
-        return {path: what for path, (_, what) in kept.items()}
+        found = {path: what for path, (_, what) in kept.items()}
+        if len(paths) > MOST:
+            text = (
+                f"{len(paths)} files in {self.folder}: those behind {paths[MOST - 1].name} are not looked at"
+            )
+            found[paths[MOST]] = RevocationError("revocation.too_many", text, "remove what is not needed")
+        return found
 
     def _paths(self) -> list[Path]:
         try:
             found = sorted(path for path in self.folder.iterdir() if path.suffix in (".crl", ".pem"))
         except OSError:
             return []
-        return [path for path in found if not path.name.startswith(".")][:MOST]
+        return [path for path in found if not path.name.startswith(".")]
 
     def _look(
         self, path: Path

@@ -270,6 +270,8 @@ class Queue(Lookup):
 
     def seal_audit(self, signer: Signer, reason: str = "request") -> bool:
         """Sign the head of the audit chain now. False when it already is, or the clock is not trusted."""
+        if statements.is_sealed(self.database, statements.audit_head(self.database)[0]):
+            return False
         countersign.require_fit(self, signer)
 
         def seal() -> bool:

@@ -14,6 +14,7 @@ from offline_queue.clock import SystemClock
 from offline_queue.errors import StoreFault
 from offline_queue.store import Queue
 from offline_queue.vault import Vault
+from station import revocation
 from station.cli import queue_carry, queue_look, queue_steps, queue_upkeep
 from station.settings import Settings, load_settings
 
@@ -50,7 +51,12 @@ def run(args: argparse.Namespace) -> int:
     )  # only an import seals submissions: looking must not rest on the gateway's certificate
     vault = section.vault() if args.action == "import" else Vault.load(section.station_key)
     with Queue.open(
-        database, vault, SystemClock(), station_id=settings.station.id, time_source=settings.time_source()
+        database,
+        vault,
+        SystemClock(),
+        station_id=settings.station.id,
+        time_source=settings.time_source(),
+        revocation=revocation.own(settings),
     ) as queue:
         return act(queue, settings, args)
 

@@ -42,6 +42,7 @@ def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
     vault = settings.queue.vault()
     store = BookingStore.open(settings.booking.database, vault)
     stack.callback(store.close)
+    seen = revocation.watch(settings)
     limits = of_settings(settings.queue.reserve_mib, settings.queue.ballast_mib)
     queue = Queue.open(
         settings.queue.database,
@@ -50,7 +51,7 @@ def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
         station_id=settings.station.id,
         limits=limits,
         time_source=settings.time_source(),
-        revocation=revocation.own(settings),
+        revocation=seen.own if seen else None,
     )
     stack.callback(queue.close)
     if settings.queue.seal_to is not None:
@@ -59,7 +60,6 @@ def open_counter(settings: Settings, clock: Clock, stack: ExitStack) -> Counter:
     bar = _status_bar(settings, outbox, clock)
     signer = _signer(settings)
     time = TimeDesk(queue, signer, clock)
-    seen = revocation.watch(settings)
     papers = Papers(signer, settings.gateway.client_cert, clock, seen.ours if seen else dict)
     return Counter(
         desk=_desk(settings, store, queue, clock, stack, signer),

@@ -12,7 +12,7 @@ from cryptography import x509
 from offline_queue import crl_fetch
 from offline_queue.crl import SLACK
 from offline_queue.errors import QueueError, RevocationError, TransportFault
-from offline_queue.revocation import Guarded, Lists, Revocation
+from offline_queue.revocation import MOST, Guarded, Lists, Revocation
 from station.sim.pki import Authority
 from tests.conftest import FrozenClock
 from tests.unit.offline_queue.kit import MemoryGateway
@@ -90,6 +90,14 @@ def test_files_that_cannot_be_read_are_named_and_do_not_hide_the_others(tmp_path
     }
 
 
+def test_more_files_than_are_looked_at_are_said(tmp_path: Path) -> None:
+    for n in range(MOST + 2):
+        (tmp_path / f"{n:03}.crl").write_bytes(b"bad")
+    found = judge(tmp_path).lists.unfit()
+    assert found[tmp_path / f"{MOST:03}.crl"].code == "revocation.too_many"
+    assert len(found) == MOST + 1
+
+
 def test_a_folder_that_is_absent_has_no_lists(tmp_path: Path) -> None:
     assert judge(tmp_path / "absent").lists.files() == {}
 
@@ -156,6 +164,12 @@ def test_what_is_older_or_badly_signed_never_takes_its_place(
     assert code(lambda: kept(tmp_path, data)) == wanted
     assert there.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [there.name]
+
+
+def test_a_folder_made_by_an_administrator_belongs_to_the_group_that_shares_the_queue(tmp_path: Path) -> None:
+    tmp_path.chmod(0o2770)
+    made = kept(tmp_path / "crl", OURS.crl(NOW)).path.parent
+    assert made.stat().st_mode & 0o7777 == 0o2770
 
 
 def test_another_authority_s_list_never_takes_its_place(tmp_path: Path) -> None:

@@ -11,20 +11,23 @@ from typing import Any
 
 import pytest
 
-from offline_queue import crl, crl_fetch
+from offline_queue import canonical, cms, crl, crl_fetch
 from offline_queue.errors import RevocationError, TransportFault
 from offline_queue.models import Submission
 from offline_queue.receipts import Verifier
 from offline_queue.signers import load_signer
 from offline_queue.store import Queue
 from offline_queue.sync import Sync
-from offline_queue.transports import load_transport
+from offline_queue.transports import Parcel, Transport, load_transport
 from offline_queue.vault import Vault
 from station.clock import SystemClock
 from station.sim.gateway import RunningGateway, running_gateway
+from station.sim.mail_bureau import make_maildir, message
+from station.sim.pki import LOOPBACK
 from tests.conftest import FrozenClock
+from tests.contract.mail_kit import BUREAU, STATION, Post, post_office
 from tests.unit.offline_queue.revocation_kit import DAY, HOUR, KEY_LOST, NOW, World, make_world, serving
-from tests.unit.sim.gateway_kit import HEADER, transaction
+from tests.unit.sim.gateway_kit import HEADER, manifest, transaction
 
 
 @pytest.fixture
@@ -82,6 +85,69 @@ def test_a_gateway_whose_certificate_was_revoked_gets_nothing(world: World, tmp_
         (place / "gateway.crl").unlink()
         clock.move(120)
         assert sync.step().accepted == 1, "the same submission goes out once it is no longer on the list"
+
+
+def test_an_authority_between_that_was_revoked_takes_the_gateway_with_it(
+    world: World, tmp_path: Path
+) -> None:
+    """The one the gateway shows beside its own certificate."""
+    clock = FrozenClock(NOW)
+    below = world.gateway.issue_authority("SIMULATED TEST authority below", NOW)
+    leaf = below.issue("SIMULATED TEST TLS", "server", NOW - HOUR, NOW + DAY, LOOPBACK)
+    world.pki.gateway_server_cert.write_bytes(leaf.cert_pem + below.cert_pem)
+    world.pki.gateway_server_key.write_bytes(leaf.key_pem)
+    world.issued["gateway_below"] = below.issued.certificate
+    with (
+        running_gateway(world.pki, tmp_path / "gateway", clock=clock) as gateway,
+        working(world, gateway, clock) as (queue, sync),
+    ):
+        enqueue(queue, world)
+        assert sync.drain().accepted == 1
+        world.revoke("gateway_below", NOW - HOUR)
+        fault = sync.pull().fault
+        assert fault is not None
+        assert fault.code == "gateway.certificate_revoked"
+
+
+def parcel() -> Parcel:
+    content = transaction()
+    return Parcel("s-1", content, manifest(content, "s-1", "SIM-2026-000001"), b"signature")
+
+
+@contextmanager
+def by_mail(world: World, clock: Any) -> Iterator[tuple[Post, Transport]]:
+    with post_office(world.pki, world.folder) as post:
+        options = {
+            "ca": str(world.pki.gateway_ca),
+            "receipt_ca": str(world.pki.gateway_ca),
+            "sender": STATION,
+            "recipient": BUREAU,
+            "mailbox": str(make_maildir(world.folder / "mail")),
+            "crl_folder": str(world.folder / "crl"),
+        }
+        yield post, load_transport(post.url, options, clock)
+
+
+def test_a_mail_server_whose_certificate_was_revoked_gets_nothing(world: World) -> None:
+    world.revoke("gateway_server", NOW - DAY)
+    with by_mail(world, FrozenClock(NOW)) as (post, transport), pytest.raises(TransportFault) as error:
+        transport.submit(parcel())
+    assert (error.value.code, error.value.certainty) == ("gateway.certificate_revoked", "not_sent")
+    assert post.received == []
+
+
+def test_a_refusal_by_mail_that_was_signed_after_the_revocation_is_not_looked_at(world: World) -> None:
+    clock = FrozenClock(NOW)
+    content = canonical.dumps({"code": "bad", "message": "no", "submission_id": "s-1"})
+    with by_mail(world, clock) as (post, transport):
+        post.lose_answers = True
+        for hours, wanted in ((1, "gateway.awaiting_receipt"), (-1, "gateway.refused.bad")):
+            world.revoke("gateway_receipt", NOW - hours * HOUR)
+            signed = cms.sign_detached(content, load_signer(world.pki.receipt_signing_uri), NOW)
+            post.deliver(message("refusal", "REFUSED", content, signed, STATION))
+            with pytest.raises(TransportFault) as error:
+                transport.submit(parcel())
+            assert error.value.code == wanted
 
 
 def test_a_list_that_is_not_by_the_gateway_s_authority_stops_nothing(world: World, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from offline_queue import audit, cms
+from offline_queue import audit, carry, cms
 from offline_queue.errors import SignerError
 from offline_queue.keypair import KeySigner, MemoryKey
+from offline_queue.outward import Recipient
 from offline_queue.receipts import Verifier
 from offline_queue.revocation import Lists, Revocation
 from offline_queue.signers import Signer
@@ -95,11 +96,12 @@ def world(tmp_path: Path, opened: Callable[..., Queue], gateway: MemoryGateway, 
 
 def test_nothing_new_is_signed_with_it_and_nothing_is_stored_by_halves(world: World) -> None:
     world.enqueue(1)
+    world.queue.hold("sub-1")  # a row that no head signs for yet
     world.revoke(NOW - HOUR)
     rows = world.queue.verify_audit()
     for work in (
-        lambda: world.enqueue(2),
         lambda: world.queue.seal_audit(signer(world.old)),
+        lambda: world.enqueue(2),
         lambda: world.queue.seal_audit_when_due(signer(world.old)),
         lambda: world.queue.counter_sign_held(signer(world.old)),
     ):
@@ -112,6 +114,21 @@ def test_nothing_new_is_signed_with_it_and_nothing_is_stored_by_halves(world: Wo
     world.enqueue(1)  # the same one again is known: nothing is signed for it
     world.enqueue(2, by=world.new)
     assert len(world.queue.entries()) == 2
+
+
+def test_a_head_that_has_its_signature_already_can_still_be_exported(world: World) -> None:
+    world.enqueue(1)
+    world.revoke(NOW - HOUR)
+    assert world.queue.seal_audit(signer(world.old), "export") is False
+
+
+def test_no_stick_is_signed_with_it(world: World, tmp_path: Path) -> None:
+    world.enqueue(1)
+    world.revoke(NOW - HOUR)
+    site = Recipient(world.authority.issued.key.public_key())
+    with pytest.raises(SignerError):
+        carry.export(world.queue, world.queue.entries(), tmp_path / "b.lsb", site, signer(world.old))
+    assert not (tmp_path / "b.lsb").exists()
 
 
 def test_what_was_signed_before_is_held_and_vouched_for_by_the_next_certificate(world: World) -> None:
