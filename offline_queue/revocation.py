@@ -119,8 +119,7 @@ class Revocation:
         """The same for a path, leaf first, anchor last."""
         for child, issuer in pairwise(path):
             for each in self.lists.all():
-                entry = each.entry(child.serial_number) if each.issuer == child.issuer else None
-                if entry is not None and self._counts(each, issuer):
+                if self._counts(each, issuer) and (entry := each.entry(child.serial_number)) is not None:
                     return entry
         return None
 
@@ -134,25 +133,39 @@ class Revocation:
         """Each of these authorities has a list here that is not too old. at: None on a clock that nobody vouches for:
         then dates are not judged. RevocationError `revocation.missing`, `.too_old`, `.not_yet_valid`."""
         for authority in authorities:
-            name = authority.subject.rfc4514_string()
-            found = [
-                each
-                for each in self.lists.all()
-                if each.issuer == authority.subject and self._counts(each, authority)
-            ]
-            if not found:
-                text = f"there is no revocation list of {name}"
-                raise RevocationError("revocation.missing", text, "see: station keys crl")
-            if at is not None:
-                crl.check_dates(max(found, key=lambda each: each.this_update), at, oldest)
+            lists = [each for each in self.lists.all() if self._counts(each, authority)]
+            _require(authority, lists, at, oldest)
+
+    def require_covered(
+        self, path: Sequence[x509.Certificate], at: dt.datetime | None, oldest: dt.timedelta
+    ) -> None:
+        """The same for the authorities of one path, leaf first: a list that would name each of its certificates."""
+        for child, issuer in pairwise(path):
+            lists = [each for each in self.lists.all() if each.covers(child) and self._counts(each, issuer)]
+            _require(issuer, lists, at, oldest)
 
     def _counts(self, found: RevocationList, issuer: x509.Certificate) -> bool:
+        if found.issuer != issuer.subject:
+            return False
         if crl.signed_by(found, issuer):
             return True
         try:
             return bool(self.signer_of(found))
         except RevocationError:
             return False
+
+
+def _require(
+    authority: x509.Certificate,
+    lists: Sequence[RevocationList],
+    at: dt.datetime | None,
+    oldest: dt.timedelta,
+) -> None:
+    if not lists:
+        text = f"there is no revocation list of {authority.subject.rfc4514_string()}"
+        raise RevocationError("revocation.missing", text, "see: station keys crl")
+    if at is not None:
+        crl.check_dates(max(lists, key=lambda each: each.this_update), at, oldest)
 
 
 def of_peer(options: Mapping[str, str]) -> Callable[[Sequence[bytes]], object | None]:

@@ -54,9 +54,10 @@ class Watch:
         return [name for name, chain in known.items() if chain and self._path(chain) is None]
 
     def require_current(self, at: dt.datetime | None) -> None:
-        """RevocationError while a list is missing or too old: of the authority that issued one of our certificates, or
-        of one that may vouch for the gateway. at: None on a clock that nobody vouches for."""
-        self.own.require_current(self._issuers(), at, self.oldest)
+        """RevocationError while a list is missing or too old: of an authority above one of our certificates, or of one
+        that may vouch for the gateway. at: None on a clock that nobody vouches for."""
+        for path in filter(None, map(self._path, filter(None, map(_read, self.paths.values())))):
+            self.own.require_covered(path, at, self.oldest)
         for one in (self.gateway, self.receipts):
             one.require_current(one.anchors, at, self.oldest)
 
@@ -75,12 +76,6 @@ class Watch:
     def _path(self, chain: Certificates) -> Certificates | None:
         others = (*chain[1:], *self.own.lists.authorities())
         return certificates.find_path(chain[0], others, self.own.anchors)
-
-    def _issuers(self) -> Iterator[x509.Certificate]:
-        for chain in map(_read, self.paths.values()):
-            path = self._path(chain) if chain else None
-            if path is not None:
-                yield path[1]
 
 
 def watch(settings: Settings) -> Watch | None:

@@ -114,6 +114,17 @@ def test_where_lists_are_required_each_authority_needs_one_that_is_not_too_old(t
     assert code(lambda: here.require_current(both, NOW - 9 * DAY, WEEK)) == "revocation.not_yet_valid"
 
 
+def test_a_path_is_covered_by_lists_that_would_name_each_of_its_certificates(tmp_path: Path) -> None:
+    here, path = judge(tmp_path), [DEEP, BELOW.issued.certificate, OURS.issued.certificate]
+    only_authorities = x509.IssuingDistributionPoint(None, None, False, True, None, False, False)
+    (tmp_path / "ours.crl").write_bytes(OURS.crl(NOW, extensions=[(only_authorities, True)]))
+    assert code(lambda: here.require_covered(path, NOW, WEEK)) == "revocation.missing"
+    (tmp_path / "below.crl").write_bytes(BELOW.crl(NOW))
+    here.require_covered(path, NOW, WEEK)
+    assert code(lambda: here.require_covered([LEAF, path[2]], NOW, WEEK)) == "revocation.missing"
+    assert code(lambda: here.require_covered(path, NOW + 8 * DAY, WEEK)) == "revocation.too_old"
+
+
 def test_a_transport_is_not_touched_while_lists_are_missing(gateway: MemoryGateway) -> None:
     def missing() -> None:
         raise RevocationError("revocation.missing", "none", "advice")
