@@ -244,8 +244,12 @@ class Sync:
                 if pull or report.busy:
                     next_pull = self._clock.monotonic() + (0.0 if report.accepted else self._poll_s)
             if not stop():
-                self._idle()
+                self.pause()
                 self._clock.sleep(TICK_S)
+
+    def pause(self) -> None:
+        """What is done between two passes."""
+        self._idle()
 
     def _pass(self, pull: bool, stop: Callable[[], bool], on_progress: Callable[[], None]) -> StepReport:
         """A store that fails (disk full, disk away) ends the pass like a gateway that is away: it may come

@@ -98,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         queue, sync = build(parts, SystemClock(), stack)
         if args.once:
+            for _ in parts.watch.section.urls if parts.watch else ():  # a list in each pause
+                sync.pause()
             _say(sync.step(stop.is_set))
             return 1 if {"ready", "unknown", "sending", "asking"} & queue.counts().keys() else 0
         serve(sync, stop.is_set)

@@ -223,6 +223,18 @@ def example(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load_settings(folder / "station.toml.example")
 
 
+def test_the_section_on_revocation_is_good_once_it_is_uncommented(
+    folder: Path, tmp_path: Path, example: Settings
+) -> None:
+    text = (folder / "station.toml.example").read_text("utf-8")
+    before, _, section = text.partition("# [revocation]")
+    (tmp_path / "station.toml").write_text(f"{before}[revocation]{section.replace(chr(10) + '# ', chr(10))}")
+    found = load_settings(tmp_path / "station.toml").revocation
+    assert found is not None
+    assert found.folder == example.queue.database.parent / "crl"
+    assert len(found.urls) == 2
+
+
 def test_the_example_settings_name_what_the_units_give(folder: Path, example: Settings) -> None:
     web, sync = (Unit(folder / f"livescan-{name}.service") for name in ("web", "sync"))
     assert f"SocketBindAllow=tcp:{example.web.port}" in (folder / "livescan-web.service").read_text("utf-8")

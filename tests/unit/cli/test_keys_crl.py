@@ -133,6 +133,19 @@ def test_a_list_that_cannot_be_fetched_is_said_and_stops_nothing(
     assert "revocation.no_answer: http://127.0.0.1:1/x.crl" in capsys.readouterr().out
 
 
+def test_one_pass_fetches_first(world: World, tmp_path: Path) -> None:
+    with (
+        running_gateway(world.pki, tmp_path / "gateway") as gateway,
+        serving(200, world.station.crl(NOW)) as ours,
+        serving(200, world.gateway.crl(NOW)) as theirs,
+    ):
+        path = config(world, gateway.url, urls=[ours, theirs], required=True)
+        with built(path, FrozenClock(NOW)) as (queue, _):
+            enqueue(queue, world)
+        assert main(["sync", "--config", str(path), "--once"]) == 0
+        assert len(gateway.submissions()) == 1
+
+
 def test_sync_judges_its_clock_as_the_settings_say(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
