@@ -57,10 +57,12 @@ class UsbFunction(Protocol):
 
 
 class SimBus(IBackend):  # type: ignore[misc]  # pyusb has no types
-    """The backend. unplugged: True makes the device vanish, as a pulled cable does."""
+    """The backend. unplugged: True makes the device vanish, as a pulled cable does; slice_ms: how soon an interrupt
+    transfer ends once its interface was given back."""
 
-    def __init__(self, function: UsbFunction, port: int = 10) -> None:
+    def __init__(self, function: UsbFunction, port: int = 10, slice_ms: int = _SLICE_MS) -> None:
         self.function = function
+        self._slice_ms = slice_ms
         self.unplugged = False
         self.port = port
         self._claimed_by: object | None = None
@@ -144,9 +146,9 @@ class SimBus(IBackend):  # type: ignore[misc]  # pyusb has no types
         left = timeout
         while True:
             try:
-                return self.bulk_read(dev_handle, ep, intf, buff, min(left, _SLICE_MS))
+                return self.bulk_read(dev_handle, ep, intf, buff, min(left, self._slice_ms))
             except BusTimeout:
-                left -= _SLICE_MS
+                left -= self._slice_ms
                 if left <= 0:
                     raise
 

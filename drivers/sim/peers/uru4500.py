@@ -12,6 +12,7 @@ import hashlib
 import heapq
 import struct
 import threading
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -37,7 +38,8 @@ from firmware_profiles.profile import Profile, load
 
 HEIGHT = 290
 FIRST_KEY = 5
-BLOCKS = (
+Blocks = tuple[tuple[int, int], ...]
+BLOCKS: Blocks = (
     (SCRAMBLED, 100),
     (NOT_IN_DATA | KEEP_KEY, 1),
     (SCRAMBLED | CHANGE_KEY, 60),
@@ -137,9 +139,10 @@ class Uru4500Device:
         self.registers[0x07] = value if self._trusted or value & 0x80 else value | 0x80
         value = self.registers[0x07]
         if was & 0x80 and not value & 0x80:
-            self._later(_INTERRUPT, POWER_ON_S, _interrupt(0x56AA))
+            on_s = POWER_ON_S / self.speed
+            self._later(_INTERRUPT, on_s, _interrupt(0x56AA))
             self._later(
-                _INTERRUPT, POWER_ON_S * 1.5, _interrupt(0x56AA)
+                _INTERRUPT, on_s * 1.5, _interrupt(0x56AA)
             )  # it repeats itself, as the recording shows
 
     def _set_mode(self, mode: int) -> None:
@@ -167,7 +170,7 @@ class Uru4500Device:
     def _image(self) -> bytes:
         if self._pixels is None:
             return Header(0, FIRST_KEY, ()).pack()
-        return image_block(self._pixels, self.profile.image.rotate)
+        return _cached_block(self._pixels.tobytes(), self.profile.image.rotate)
 
     def _later(self, endpoint: int, seconds: float, data: bytes) -> None:
         with self._wake:
@@ -184,16 +187,23 @@ def device_key(number: int) -> int:
     return int.from_bytes(hashlib.sha256(b"uru peer key %d" % number).digest()[:4], "little")
 
 
-def image_block(pixels: NDArray[np.uint8], rotate: int = 180) -> bytes:
-    """What the reader sends for pixels uint8 [290, 384], dark ridges, upright: inverted, turned, scrambled."""
+def image_block(
+    pixels: NDArray[np.uint8],
+    rotate: int = 180,
+    blocks: Blocks = BLOCKS,
+    first_key: int = FIRST_KEY,
+    key: Callable[[int], int] = device_key,
+) -> bytes:
+    """What the reader sends for pixels uint8 [290, 384], dark ridges, upright: inverted, turned, scrambled in blocks of
+    (flags, lines), 290 in all, with the keys from first_key on."""
     raw = 255 - np.rot90(pixels, rotate // 90)
-    header = Header(LINES, FIRST_KEY, BLOCKS)
-    number, pieces, line, at = FIRST_KEY, [], 0, 0
-    stream = scalar_keystream(device_key(number), HEIGHT * WIDTH)
-    for flags, lines in BLOCKS:
+    header = Header(sum(lines for flags, lines in blocks if not flags & NOT_IN_DATA), first_key, blocks)
+    number, pieces, line, at = first_key, [], 0, 0
+    stream = scalar_keystream(key(number), HEIGHT * WIDTH)
+    for flags, lines in blocks:
         if flags & CHANGE_KEY:
             number, at = number + 1, 0
-            stream = scalar_keystream(device_key(number), HEIGHT * WIDTH)
+            stream = scalar_keystream(key(number), HEIGHT * WIDTH)
         count = lines * WIDTH
         clear = raw[line : line + lines].tobytes()
         line += lines
@@ -205,11 +215,17 @@ def image_block(pixels: NDArray[np.uint8], rotate: int = 180) -> bytes:
     return header.pack() + b"".join(pieces)
 
 
-def as_delivered(pixels: NDArray[np.uint8], rotate: int = 180) -> NDArray[np.uint8]:
+@lru_cache(maxsize=8)
+def _cached_block(pixels: bytes, rotate: int) -> bytes:
+    """image_block of pixels as bytes: people who try a hundred thousand conversations show the same few pictures."""
+    return image_block(np.frombuffer(pixels, np.uint8).reshape(HEIGHT, WIDTH), rotate)
+
+
+def as_delivered(pixels: NDArray[np.uint8], rotate: int = 180, blocks: Blocks = BLOCKS) -> NDArray[np.uint8]:
     """What a driver can make of a block at best: one line repeated, the last pixel of a scrambled run lost."""
     raw = 255 - np.rot90(pixels, rotate // 90)
     line = 0
-    for flags, lines in BLOCKS:
+    for flags, lines in blocks:
         if flags & NOT_IN_DATA:
             raw[line : line + lines] = raw[line + lines]
         elif flags & SCRAMBLED and not flags & KEEP_KEY:
@@ -221,7 +237,7 @@ def as_delivered(pixels: NDArray[np.uint8], rotate: int = 180) -> NDArray[np.uin
 def rig(
     person: Person,
     fault: Fault | None = None,
-    speed: float = 50.0,
+    speed: float = 1000.0,
     profile_id: str = "uru4500",
     endpoint: int = _BULK,
 ) -> Rig:
@@ -229,7 +245,7 @@ def rig(
     clock, profile = SystemClock(), load(profile_id)
     device = Uru4500Device(person, profile, clock, speed)
     faulty = None if fault is None else FaultyUsb(device, fault, endpoint)
-    bus = SimBus(faulty or device)
+    bus = SimBus(faulty or device, slice_ms=2)
     return Rig(
         reader=Uru4500Reader(profile, UsbLink(*device.ids, backend=bus), clock),
         clock=clock,

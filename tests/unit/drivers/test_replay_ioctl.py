@@ -26,7 +26,12 @@ USBDEVFS_REAPURBNDELAY 0 3 2 0 0 2 2 0 8038
  USBDEVFS_REAPURBNDELAY 0 3 131 0 0 4 3 0 010203FF
 USBDEVFS_REAPURB 0 3 2 0 0 2 2 0 8012
   USBDEVFS_REAPURBNDELAY 0 3 131 -32 0 8 0 0
-USBDEVFS_REAPURBNDELAY 0 2 0 0 0 9 9 0 4004070000000100AA
+USBDEVFS_REAPURBNDELAY 0 2 0 0 0 9 1 0 4004070000000100AA
+USBDEVFS_REAPURBNDELAY 0 2 0 0 0 9 1 0 C00407000000010001
+ USBDEVFS_REAPURBNDELAY 0 3 129 0 0 64 2 0 56AA
+USBDEVFS_REAPURBNDELAY 0 2 0 0 0 9 1 0 C00407000000010081
+USBDEVFS_REAPURBNDELAY 0 2 0 -32 0 9 0 0 400408000004010001
+ USBDEVFS_REAPURBNDELAY 0 3 129 -2 0 64 0 0
 """
 
 
@@ -47,21 +52,52 @@ def test_what_was_not_recorded_is_refused_and_noted() -> None:
     recording = IoctlRecording(DUMP, DESCRIPTION)
     for use in (
         lambda: recording.write(2, b"\x99", 1.0),
-        lambda: recording.control_in(4, 7, 1),
+        lambda: recording.control_in(4, 9, 1),
+        lambda: recording.control_in(4, 7, 2),
         lambda: recording.control_out(4, 7, b"\1"),
     ):
         with pytest.raises(Exception, match="not in the recording"):
             use()
-    assert len(recording.mismatches) == 3
+    assert recording.mismatches == [
+        "02 99",
+        "control c00409000100",
+        "control c00407000200",
+        "control 400407000100 01",
+    ]
     with pytest.raises(Exception, match="nothing recorded"):
-        recording.read(131, 5, 1.0)
+        recording.read(131, 5, 0.0)
+    recording.write(2, b"\x80\x12", 1.0)
     with pytest.raises(Exception, match="recorded error"):
         recording.read(131, 8, 1.0)
+
+
+def test_a_control_request_gets_its_recorded_answers_in_turn_and_then_again() -> None:
+    recording = IoctlRecording(DUMP, DESCRIPTION)
+    recording.control_out(4, 7, b"\xaa")
+    assert [recording.control_in(4, 7, 1) for _ in range(3)] == [b"\1", b"\x81", b"\1"]
+    assert recording.mismatches == []
+
+
+def test_an_interrupt_comes_after_the_request_that_it_was_recorded_behind() -> None:
+    recording = IoctlRecording(DUMP, DESCRIPTION)
+    with pytest.raises(Exception, match="nothing recorded"):
+        recording.read(129, 64, 0.0)
+    recording.control_in(4, 7, 1)
+    assert recording.read(129, 64, 0.0) == b"\x56\xaa"
+
+
+def test_a_read_that_the_host_withdrew_is_no_answer_and_a_refused_request_is_refused_again() -> None:
+    recording = IoctlRecording(DUMP, DESCRIPTION)
+    with pytest.raises(Exception, match="recorded error"):
+        recording.control_out(4, 8, b"\1")  # its wIndex is not passed on here
+    with pytest.raises(Exception, match="nothing recorded"):
+        recording.read(129, 64, 0.0)
 
 
 @pytest.mark.parametrize(
     ("dump", "description", "why"),
     [
+        ("USBDEVFS_REAPURB 0 2 0 0 0 4 4 0 40040700", DESCRIPTION, "line 1: a control transfer without"),
         ("USBDEVFS_REAPURB 0 x 2 0 0 2 2 0 8038", DESCRIPTION, "line 1"),
         ("USBDEVFS_REAPURB 0 3 2 0 0 2 2 0 803", DESCRIPTION, "line 1"),
         ("USBDEVFS_REAPURB 0 3", DESCRIPTION, "line 1"),
