@@ -4,9 +4,7 @@ library and the command line as it is. Real ones where the shared data is there;
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from drivers.models.libfprint import PYTHON
 from drivers.models.nb1010 import Nb1010Reader
 from drivers.models.upektc import UpektcReader
 from drivers.models.uru4500 import Uru4500Reader
-from drivers.reader import BaseReader, CaptureKind, CaptureRequest, Pixels
+from drivers.reader import BaseReader, CaptureKind, CaptureRequest
 from drivers.sim import rig as rigs
 from drivers.sim.clock import VirtualClock
 from drivers.sim.peers.nb1010 import Nb1010Device
@@ -32,6 +30,7 @@ from drivers.sim.replay_ioctl import IoctlRecording
 from drivers.sim.usb_bus import SimBus, UsbFunction
 from drivers.wires.upektc import SENSORS
 from firmware_profiles.profile import load
+from tests.replay.umockdev_kit import needs_umockdev, picture, sysfs_of, under_umockdev
 
 REQUEST = CaptureRequest(CaptureKind.PLAIN, finger_s=3.0, lift_s=3.0)
 SEED = 0x51EA2124  # of the host, in the recording of the 4500 and in those made here
@@ -116,12 +115,6 @@ def folder(recorded: Recorded, request: pytest.FixtureRequest, tmp_path: Path) -
     return found
 
 
-def picture(path: Path) -> Pixels:
-    pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    assert pixels is not None
-    return np.asarray(pixels, np.uint8)
-
-
 def test_a_recording_replays_in_process(recorded: Recorded, folder: Path) -> None:
     ioctl, pcapng = folder / "capture.ioctl", folder / "capture.pcapng"
     recording = IoctlRecording.load(ioctl) if ioctl.is_file() else Recording.load(pcapng)
@@ -138,28 +131,7 @@ def test_a_recording_replays_in_process(recorded: Recorded, folder: Path) -> Non
         assert frame.reader.firmware in load(recorded.profile).firmware.known_good
 
 
-def sysfs_of(description: str) -> str:
-    return "/sys" + next(line for line in description.splitlines() if line.startswith("P: "))[3:]
-
-
-def node_of(description: str) -> str:
-    line = next(line for line in description.splitlines() if line.startswith("N: "))
-    return "/dev/" + line[3:].partition("=")[0]
-
-
-def under_umockdev(folder: Path, words: list[str], repo: Path) -> subprocess.CompletedProcess[str]:
-    """The command line as it is, on a bus that umockdev makes of a recording."""
-    description = (folder / "device").read_text(encoding="utf-8")
-    ioctl, pcapng = folder / "capture.ioctl", folder / "capture.pcapng"
-    said = ["-p", f"{sysfs_of(description)}={pcapng}"]
-    if ioctl.is_file():
-        said = ["-i", f"{node_of(description)}={ioctl}"]
-    station = [sys.executable, "-m", "station", *words]
-    command = ["umockdev-run", "-d", str(folder / "device"), *said, "--", *station]
-    return subprocess.run(command, cwd=repo, capture_output=True, text=True, timeout=50, check=False)
-
-
-@pytest.mark.skipif(shutil.which("umockdev-run") is None, reason="needs the Debian package umockdev")
+@needs_umockdev
 def test_a_recording_replays_under_umockdev_with_the_real_usb_library(
     recorded: Recorded, folder: Path, tmp_path: Path, repo: Path
 ) -> None:
@@ -175,7 +147,7 @@ def test_a_recording_replays_under_umockdev_with_the_real_usb_library(
     assert facts["valid_for_submission"] is False
 
 
-@pytest.mark.skipif(shutil.which("umockdev-run") is None, reason="needs the Debian package umockdev")
+@needs_umockdev
 @pytest.mark.parametrize("recorded", REAL, ids=str, indirect=True)
 def test_a_recording_replays_through_libfprint(
     recorded: Recorded, folder: Path, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch

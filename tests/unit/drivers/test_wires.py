@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from drivers.sim.peers import uru4500 as uru_peer
 from drivers.wires import fap60, uru4000, zfm
+from firmware_profiles.profile import load
 
 SIZES = st.lists(st.integers(1, 50), max_size=40)
 
@@ -307,7 +308,13 @@ def test_any_block_table_is_an_image_or_refused(table: bytes, lines: int, random
         return
 
 
-def test_the_recorded_challenge_has_the_recorded_answer() -> None:
-    key = bytes.fromhex("79ac91795ca1478e98e00f3c598f5f4b")
-    challenge = bytes.fromhex("4dae5a0b1247a86c9fbf29fdcc178a74")
-    assert uru4000.answer_challenge(challenge, key).hex() == "329351371e4adfb1f35f09f329c6ab46"
+@pytest.mark.parametrize(
+    ("challenge", "response"),  # of two units, from public recordings
+    [
+        ("4dae5a0b1247a86c9fbf29fdcc178a74", "329351371e4adfb1f35f09f329c6ab46"),
+        ("f84c843148ded8c003fe759b135e4d1a", "3c9b013b71b593a3dbbafdf385351d50"),
+    ],
+)
+def test_the_recorded_challenges_have_the_recorded_answers(challenge: str, response: str) -> None:
+    key = bytes.fromhex(load("ms-reader-v2").auth.key)
+    assert uru4000.answer_challenge(bytes.fromhex(challenge), key).hex() == response
