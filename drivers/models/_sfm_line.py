@@ -26,6 +26,10 @@ class Damage(Exception):
     """Something did not arrive whole; it is asked for again."""
 
 
+class TooLarge(Damage):
+    """More bytes than any picture of the profile has: once, a damaged count; every time, another sensor."""
+
+
 class SfmLine:
     """One module's line. baud: its speed, for the time that an image may take."""
 
@@ -111,7 +115,7 @@ class SfmLine:
     # data
 
     def take_blocks(self, command: int, check: Check) -> bytes:
-        """All blocks in order, each acknowledged. Raises Damage."""
+        """All blocks in order, each acknowledged. Raises Damage, TooLarge."""
         data, number, count = bytearray(), 0, 1
         while number < count:
             check()
@@ -120,7 +124,9 @@ class SfmLine:
                 raise Damage(f"block {number} did not come")
             if number == 0:
                 count = head.param & 0xFFFF
-            if head.param & 0xFFFF != count or not 0 < head.size <= self._largest - len(data):
+            if head.size > self._largest - len(data):
+                raise TooLarge(f"an image of {len(data) + head.size} bytes and more")
+            if head.param & 0xFFFF != count or not head.size:
                 raise Damage(f"block {number} of {head.size} bytes, {head.param & 0xFFFF} in all")
             block = self.raw(head.size + wire.SUM_BYTES, check)
             if wire.block_sum(block[: head.size]) != block[head.size :]:

@@ -15,7 +15,7 @@ from drivers.errors import CaptureRetry, LinkError
 from drivers.links import ByteLink
 from drivers.links.address import byte_link
 from drivers.links.stream import find_baud
-from drivers.models._sfm_line import AGAIN, Damage, SfmLine, fault, refused, words
+from drivers.models._sfm_line import AGAIN, Damage, SfmLine, TooLarge, fault, refused, words
 from drivers.reader import BaseReader, CaptureKind, CaptureRequest, Check, Pixels, ReaderInfo, Show
 from drivers.wires import sfm as wire
 from drivers.wires.sfm import Code, Op, Packet, Param
@@ -189,14 +189,16 @@ class SfmReader(BaseReader):
 
     def _by_blocks(self, check: Check) -> Pixels:
         """The image of this scan in blocks with sums; read again, from the module's memory, after damage."""
-        why = ""
+        why, alike = "", True
         for attempt in range(self.profile.timeouts.retries + 1):
             try:
                 reply = self._reply_to_scan() if attempt == 0 else self._read_again()
                 return self._decoded(self._line.take_blocks(reply.command, check))
             except Damage as damage:
-                why = str(damage)
+                why, alike = str(damage), alike and isinstance(damage, TooLarge)
                 self._cancel()
+        if alike:
+            raise fault("reader.geometry", why)
         raise fault("reader.image_damaged", f"the image never arrived whole: {why}")
 
     def _twice(self, check: Check) -> Pixels:

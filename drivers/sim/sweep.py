@@ -237,7 +237,7 @@ def one(subject: Subject, fault: Fault, usual: Clean) -> Run:
     rig = subject.make(fault)
     began = rig.clock.monotonic()
     try:
-        outcome, wrong = _converse(rig)
+        outcome, wrong = converse(rig)
         ended = rig.clock.monotonic()
         over, heard = ended, fault.progress.heard
         if fault.progress.fired and fault.kind not in _HARNESS_ENDS:
@@ -266,7 +266,7 @@ def _end_of(fault: Fault, began: float, ended: float) -> float:
     return min(ended, (fault.progress.fired_at or began) + delay)
 
 
-def _converse(rig: Rig) -> tuple[str, bool]:
+def converse(rig: Rig) -> tuple[str, bool]:
     """Open unless it is open, and capture: `right` or the error's code, and whether the picture was a wrong one."""
     if isinstance(rig.clock, VirtualClock):
         rig.clock.limit = rig.clock.now + DEADLINE_S
@@ -285,7 +285,7 @@ def _recover(rig: Rig) -> tuple[str, bool]:
     """What a station does: the person is asked again after a retry, the reader opened anew after a fault."""
     result, wrong = "", False
     for _ in range(3):
-        result, wrong = _converse(rig)
+        result, wrong = converse(rig)
         if not result.startswith("capture."):
             break
     return result, wrong

@@ -1,4 +1,5 @@
-"""What every driver makes of trouble at every byte of a conversation; with --timing, image time and idle load.
+"""What every driver makes of trouble at every byte of a conversation; with --left-behind, of how its last user left a
+module; with --timing, image time and idle load.
 
 In: which drivers, every how many bytes. Out: a table or JSON of counts by driver and trouble: conversations, right
 pictures, errors by code, wrong pictures, hangs, slowest end, slowest recovery; exit 1 when one is wrong, hangs, or
@@ -11,6 +12,7 @@ import argparse
 import importlib
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from station.bench import readers_timing
@@ -26,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--full", action="store_true", help="pictures of the real size instead of 32 x 24 pixels"
     )
+    parser.add_argument(
+        "--left-behind",
+        action="store_true",
+        help="instead: every baud rate with every password, lock, packet size and sensor that a last user may leave",
+    )
     parser.add_argument("--timing", action="store_true", help="instead: image time, preview, idle load")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
 
@@ -39,17 +46,29 @@ def run(args: argparse.Namespace) -> int:
     if unknown or args.stride < 1:
         print(f"usage: --stride from 1; --trouble is one of {', '.join(sweep.TROUBLES)}", file=sys.stderr)
         return 2
+    found = left_behind(args) if args.left_behind else swept(args, sweep)
     tallies = []
-    for subject in sweep.subjects(args.driver, small=not args.full):
-        for tally in sweep.sweep(subject, args.stride, args.trouble, args.first):
-            tallies.append(tally)
-            if not args.json:
-                print(row(tally) if len(tallies) > 1 else f"{heading()}\n{row(tally)}", flush=True)
+    for tally in found:
+        tallies.append(tally)
+        if not args.json:
+            print(row(tally) if len(tallies) > 1 else f"{heading()}\n{row(tally)}", flush=True)
     if args.json:
         print(json.dumps([vars(tally) for tally in tallies], indent=1))
     else:
         print(verdict(tallies))
     return 0 if tallies and not any(tally.bad_at for tally in tallies) else 1
+
+
+def swept(args: argparse.Namespace, sweep: Any) -> Iterator[Any]:
+    """Every trouble at every byte asked for."""
+    for subject in sweep.subjects(args.driver, small=not args.full):
+        yield from sweep.sweep(subject, args.stride, args.trouble, args.first)
+
+
+def left_behind(args: argparse.Namespace) -> Iterator[Any]:
+    """Every way in which a last user may have left a module."""
+    module: Any = importlib.import_module("drivers.sim.left_behind")
+    yield from module.tallies(args.driver)
 
 
 def heading() -> str:

@@ -56,7 +56,7 @@ class Gt521Device:
         self._stream = wire.Stream()
         self._outbox.forget()
         self._set_own_baud(POWER_UP_BAUD if self._paced else None)
-        self._light = False
+        self.lit = False
         self._placed: Placed | None = None
         self._down_at: float | None = None
         self._up_at = self._back_at = 0.0
@@ -114,19 +114,19 @@ class Gt521Device:
             self._outbox.at(now + ANSWER_S + line_s + 0.001, lambda _: self._set_own_baud(packet.param))
 
     def _set_light(self, packet: Packet, now: float) -> None:
-        self._light = bool(packet.param)
+        self.lit = bool(packet.param)
         self._answer(ACK, now)
 
     def _tell_pressed(self, packet: Packet, now: float) -> None:  # noqa: ARG002
         try:
-            pressed = self._light and self._on_the_sensor(now) is not None
+            pressed = self.lit and self._on_the_sensor(now) is not None
         except ScriptError:
             self._answer(NACK, now, Code.DEVICE)
             return
         self._answer(ACK, now, 0 if pressed else Code.NOT_PRESSED)
 
     def _capture(self, packet: Packet, now: float) -> None:  # noqa: ARG002
-        if not self._light or self._placed is None or now >= self._up_at:
+        if not self.lit or self._placed is None or now >= self._up_at:
             self._answer(NACK, now, Code.NOT_PRESSED)
             return
         self._image = self._placed.pixels.tobytes()

@@ -39,7 +39,8 @@ class SfmDevice:
     """One module as a state machine without a wire (links.memory.FarEnd).
 
     baud: bits per second it is set to, None for a line without pace or speed; blocks: False for firmware that does
-    not know SIX and RIX; header: False for one that sends bare pixels; tell_scan: says SCANNED before the image.
+    not know SIX and RIX; header: False for one that sends bare pixels; tell_scan: says SCANNED before the image;
+    locked: refuses to scan.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class SfmDevice:
         blocks: bool = True,
         header: bool = True,
         tell_scan: bool = True,
+        locked: bool = False,
     ) -> None:
         self.person = person
         self.profile = profile
@@ -59,6 +61,7 @@ class SfmDevice:
         self.blocks = blocks
         self.header = header
         self.tell_scan = tell_scan
+        self.locked = locked
         self._baud = baud
         self._host_baud = baud
         self._outbox = Outbox(None if baud is None else baud / wire.BITS_PER_BYTE)
@@ -137,6 +140,9 @@ class SfmDevice:
     def _scan(self, packet: Packet, now: float) -> None:
         if packet.command == Op.SCAN_BLOCKS and not self.blocks:
             self._answer(packet.command, Code.UNSUPPORTED, now)
+            return
+        if self.locked:
+            self._answer(packet.command, Code.LOCKED, now)
             return
         self._scanning = packet.command
         self._outbox.at(now + FINGER_DOWN_S / self.speed, lambda then: self._finger_down(packet, then))

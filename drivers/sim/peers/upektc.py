@@ -23,7 +23,7 @@ from drivers.wires import upektc as wire
 from drivers.wires.upektc import Message, Sensor
 from firmware_profiles.profile import load
 
-_DEVICE = bytes.fromhex("12010002000000407e141620020001020301")
+_DEVICE = bytes.fromhex("12011001000000087e141620020001020301")  # a real one has no serial to say SIM in
 _CONFIGURATION = bytes.fromhex(
     "09022700010100a0320904000003ff000000070581024000000705020240000007058303040014"
 )

@@ -55,6 +55,21 @@ def test_a_trouble_nobody_knows_is_a_usage_error(capsys: pytest.CaptureFixture[s
     assert "delay 2 s" in capsys.readouterr().err
 
 
+def test_what_was_left_behind_has_a_row_for_each_thing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert readers.run(arguments(readers, "--left-behind", "--driver", "gt521")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("|")[1:3] for line in lines[2:4]] == [
+        [" gt521 gt521 ", " baud "],
+        [" gt521 gt521 ", " + its light on "],
+    ]
+    assert lines[-1].startswith("60 conversations: 0 wrong pictures, 0 hangs, 0 not good")
+
+
+def test_a_driver_that_keeps_nothing_behind_has_nothing_to_show(capsys: pytest.CaptureFixture[str]) -> None:
+    assert readers.run(arguments(readers, "--left-behind", "--driver", "nb1010")) == 1
+    assert capsys.readouterr().out.startswith("0 conversations")
+
+
 def test_the_time_of_an_image_runs_from_its_command_to_its_last_byte() -> None:
     poll = [(0.0, 0, 12), (0.05, 12, 0)]
     image = [(0.1, 0, 12), (0.12, 500, 0), (0.15, 5000, 0), (0.2, 500, 0)]

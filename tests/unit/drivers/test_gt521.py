@@ -189,9 +189,9 @@ def test_a_firmware_whose_size_is_not_known_is_told_at_once() -> None:
 
 def test_the_light_is_on_only_while_a_finger_is_wanted() -> None:
     bench = Bench().opened()
-    assert not bench.device._light
+    assert not bench.device.lit
     bench.reader.capture(REQUEST, cancelled=None)
-    assert not bench.device._light
+    assert not bench.device.lit
 
 
 def test_a_bad_finger_is_tried_again_until_the_deadline() -> None:

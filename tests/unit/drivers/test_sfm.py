@@ -221,6 +221,19 @@ def test_an_image_of_unknown_size_is_a_fault_not_a_guess() -> None:
     assert caught.value.code == "reader.geometry"
 
 
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("blocks", [True, False])
+def test_a_larger_sensor_than_the_profiles_is_named_as_that_and_not_as_damage(
+    blocks: bool, header: bool
+) -> None:
+    bench = Bench(header=header, blocks=blocks).opened()
+    whole = bench.device._coded
+    bench.device._coded = lambda pixels: whole(np.hstack([pixels, pixels]))  # type: ignore[method-assign]
+    with pytest.raises(ReaderFault) as caught:
+        bench.reader.capture(REQUEST)
+    assert caught.value.code == "reader.geometry"
+
+
 @pytest.mark.parametrize("blocks", [True, False])
 def test_an_image_larger_than_any_is_not_read_to_its_end(blocks: bool) -> None:
     bench = Bench(header=False, blocks=blocks).opened()
