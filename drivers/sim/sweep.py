@@ -25,7 +25,7 @@ from drivers.sim.faults import Fault, Kind
 from drivers.sim.finger_types import Platen, Touch
 from drivers.sim.person import Person, Placed
 from drivers.sim.rig import Rig, Witness, stripes
-from drivers.sim.small import shrunk
+from drivers.sim.small import SMALL, shrunk
 from firmware_profiles.profile import Profile, load
 
 REQUEST = CaptureRequest(CaptureKind.PLAIN, finger_s=20.0, lift_s=20.0)
@@ -132,7 +132,7 @@ class Mover(Witness):
 
 def subjects(drivers: Iterable[str] = (), *, small: bool = True) -> list[Subject]:
     """Every driver that has a peer with a rig (or those named), in each of its variants. small: with a platen of 32 x
-    24 pixels, where the rig lets one choose the profile."""
+    24 pixels, where the rig lets one choose the profile or the size."""
     return [one for driver in drivers or registry.drivers() for one in _of(driver, small=small)]
 
 
@@ -154,13 +154,16 @@ def _of(driver: str, *, small: bool) -> Iterator[Subject]:
         return  # a bridge to other software has no peer
     if "fault" not in inspect.signature(rig).parameters:
         return  # no wire to hurt: the peer is called, not written to
-    chooses = "profile" in inspect.signature(rig).parameters
+    asked = inspect.signature(rig).parameters
+    chooses, sizes = "profile" in asked, "size" in asked  # a bridge's pictures are of no profile's size
 
     def subject(name: str, profile: Profile | None, more: Mapping[str, Any]) -> Subject:
         options = dict(more)
         if chooses:
             own = profile or rig(_person()).reader.profile
             options["profile"] = shrunk(own) if small else own
+        if sizes and small:
+            options["size"] = SMALL
         return Subject(name, lambda fault: rig(_person(), fault=fault, **options))
 
     yield subject(driver, None, {})

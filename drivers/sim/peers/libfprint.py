@@ -24,10 +24,12 @@ FINGER_DOWN_S, IMAGE_S, LIFT_S = 0.3, 0.2, 0.3
 
 
 class HelperDevice:
-    """The helper with one reader as a state machine without a wire (links.memory.FarEnd)."""
+    """The helper with one reader as a state machine without a wire (links.memory.FarEnd). size: width and height of
+    its pictures."""
 
-    def __init__(self, person: Person, speed: float = 1.0) -> None:
+    def __init__(self, person: Person, speed: float = 1.0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
         self.person = person
+        self.size = size
         self.speed = speed
         self.start()
 
@@ -78,7 +80,7 @@ class HelperDevice:
     def _capture(self, now: float) -> None:
         self._doing = "capture"
         try:
-            placed = self.person.place("plain", (), WIDTH, HEIGHT, 500)
+            placed = self.person.place("plain", (), *self.size, 500)
         except ScriptError as error:
             self._say({"is": "error", "code": "SIMULATED person", "message": str(error)}, now)
             return
@@ -88,7 +90,8 @@ class HelperDevice:
         finger = {"is": "finger", "number": number, "present": True}
         self._outbox.at(down, lambda then: self._say(finger, then))
         up = down + (IMAGE_S + LIFT_S) / self.speed
-        facts = {"is": "image", "number": number, "width": WIDTH, "height": HEIGHT, "ppmm": PPMM}
+        width, height = self.size
+        facts = {"is": "image", "number": number, "width": width, "height": height, "ppmm": PPMM}
         pixels = placed.pixels.tobytes()
         self._outbox.at(up, lambda then: self._say({**finger, "present": False}, then))
         self._outbox.at(up, lambda then: self._finish(facts, then, pixels))
@@ -123,10 +126,12 @@ def as_delivered(pixels: Pixels) -> Pixels:
     return pixels
 
 
-def rig(person: Person, fault: Fault | None = None, speed: float = 1.0) -> Rig:
+def rig(
+    person: Person, fault: Fault | None = None, speed: float = 1.0, size: tuple[int, int] = (WIDTH, HEIGHT)
+) -> Rig:
     """Driver and helper in one process, in virtual time."""
     clock = VirtualClock()
-    memory = HelperLink(HelperDevice(person, speed), clock)
+    memory = HelperLink(HelperDevice(person, speed, size), clock)
     faulty = None if fault is None else FaultyLink(memory, fault, clock)
     return Rig(
         reader=LibfprintReader(load("libfprint"), faulty or memory, "", clock, trusted=lambda: True),
