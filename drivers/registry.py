@@ -16,7 +16,7 @@ from pathlib import Path
 from drivers import models
 from drivers.calibration import CalibratedReader
 from drivers.clock import Clock
-from drivers.errors import DriverError, ReaderFault
+from drivers.errors import DriverError, LinkError, ReaderFault
 from drivers.links import address as addresses
 from drivers.links import link_error
 from drivers.reader import Reader
@@ -89,9 +89,16 @@ def find(name: str) -> Candidate:
     device is attached. Raises LinkError link.not_found when there is none, link.address when there are several."""
     if name.startswith("libfprint:"):  # libfprint has a list of its own, and asking for it takes a process
         return Candidate(name, "libfprint", "libfprint", name, "through libfprint", False, False)
+    if name.startswith("unix:"):
+        return Candidate(name, "", "", name, "what the capture service holds", False, False)
     found = discover()
     named = [one for one in found if name in (one.id, one.address)]
     named = named or [one for one in found if name == one.address.partition("@")[0] or name == one.profile]
+    if not named and name.startswith("serial:"):
+        advice = (
+            "A serial port does not say what hangs on it: name it with --driver, --profile and --address."
+        )
+        raise LinkError("link.not_found", f"{name} is no port with a known reader", advice)
     if not named:
         raise link_error("link.not_found", f"no reader {name!r} is attached")
     if len(named) > 1:

@@ -18,8 +18,9 @@ import cv2
 from drivers import calibration, registry
 from drivers.calibration import UnitCalibration
 from drivers.clock import SystemClock
-from drivers.reader import CaptureKind, CaptureRequest, Frame, Reader
+from drivers.reader import CaptureKind, CaptureRequest, Frame, Reader, ReaderInfo
 from firmware_profiles import udev
+from firmware_profiles.fit import WORDS
 from firmware_profiles.profile import load
 from station.cli import readers_calibrate, readers_list, readers_preview, readers_profile, readers_record
 
@@ -50,7 +51,9 @@ def _choice(parser: argparse.ArgumentParser) -> None:
     """Which reader, and what to ask of it."""
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument(
-        "--reader", metavar="ID", help="an id or address that `readers list` shows, or usb:vid:pid"
+        "--reader",
+        metavar="ID",
+        help="an id or address that `readers list` shows, usb:vid:pid, unix:SOCKET or libfprint:any",
     )
     which.add_argument("--driver", help=f"one of {', '.join(registry.drivers())}")
     parser.add_argument("--address", help="serial:/dev/ttyUSB0, usb:05ba:000a[@bus-port] or unix:SOCKET")
@@ -97,7 +100,15 @@ def _capture(args: argparse.Namespace) -> int:
     _write(args.out, frame, facts)
     simulated = " SIMULATED" if frame.reader.simulated else ""
     print(json.dumps(facts) if args.json else f"{args.out}: {facts['width']} x {facts['height']}{simulated}")
+    if frame.reader.limits and not args.json:
+        print(f"training only: {_limits(frame.reader)}", file=sys.stderr)
     return 0
+
+
+def _limits(reader: ReaderInfo) -> str:
+    """Why nothing that this unit takes may enter a production submission."""
+    told = {"firmware.unknown": f" ({reader.firmware})", "firmware.bad": f" ({reader.firmware})"}
+    return "; ".join(WORDS[key] + told.get(key, "") for key in reader.limits)
 
 
 def _test(args: argparse.Namespace) -> int:

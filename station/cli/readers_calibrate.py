@@ -60,8 +60,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for scripts")
 
 
-def run(reader: Reader, request: CaptureRequest, args: argparse.Namespace, ask: Ask = input) -> int:
-    """Exit code 0 written, 1 the picture shows no even lines or was not agreed to."""
+def on_the_terminal(question: str) -> str:
+    """The answer. Raises ValueError when nobody can give one."""
+    try:
+        return input(question)
+    except EOFError as error:
+        raise ValueError(
+            "nobody answers: run this in a terminal, or say --yes with the target laid out"
+        ) from error
+
+
+def run(reader: Reader, request: CaptureRequest, args: argparse.Namespace, ask: Ask = on_the_terminal) -> int:
+    """Exit code 0 written, 1 the picture shows no even lines or was not agreed to. Raises ValueError, DriverError."""
     _require_serial(reader, args)
     print(WIZARD.format(pitch=f"{args.pitch_mm:g}"), file=sys.stderr)
     frames = [_picture(reader, request, args, ask, "")]

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if service is not None:
         print(f"capture service {args.socket}: {service.get('reader') or 'no reader'}, {service['state']}")
     if not rows and not strange and service is None:
-        print("no reader found; a simulated one is opened by its address", file=sys.stderr)
+        print("no reader found; a simulated one is opened with --driver and --address", file=sys.stderr)
     return 0
 
 

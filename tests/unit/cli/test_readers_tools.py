@@ -360,6 +360,15 @@ def test_nothing_is_written_without_agreement_or_lines(
     assert not (tmp_path / "state").exists()
 
 
+def test_a_wizard_that_nobody_can_answer_says_how_to_do_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    args = parsed("calibrate", *FAP, "--pitch-mm", "1", "--state", str(tmp_path))
+    with pytest.raises(ValueError, match="--yes"):
+        readers_calibrate.run(Platen([target(20.0, 20.0)]), CaptureRequest(CaptureKind.ROLL), args)
+
+
 def test_a_unit_without_a_serial_number_needs_a_word(tmp_path: Path) -> None:
     reader = Platen([target(20.0, 20.0)], serial="unknown")
     with pytest.raises(ReaderFault, match="no serial number"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import pytest
 
 from drivers import registry
@@ -15,7 +16,8 @@ from drivers.errors import CaptureRetry, LinkError
 from drivers.links import link_error
 from drivers.registry import Candidate
 from drivers.sim import rig as rigs
-from drivers.sim.peers import fap60
+from drivers.sim.peers import fap60, nb1010
+from firmware_profiles.profile import Firmware
 from station.__main__ import main
 from station.cli import readers
 
@@ -58,7 +60,9 @@ def test_list_of_nothing_says_so_on_stderr(
 ) -> None:
     monkeypatch.setattr(registry, "discover", list)
     assert call("list") == 0
-    assert capsys.readouterr() == ("", "no reader found; a simulated one is opened by its address\n")
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "--driver and --address" in told.err
 
 
 def test_capture_writes_a_picture_and_its_facts(
@@ -77,6 +81,32 @@ def test_capture_writes_a_picture_and_its_facts(
     assert facts["valid_for_submission"] is False
     assert facts["lamps"] == [2, 3, 4, 5]
     assert facts["reader"]["make"] == "SIMULATED"
+
+
+def test_capture_says_what_keeps_a_unit_in_training(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def open_reader(*_: Any) -> Any:
+        reader = nb1010.rig(rigs.person()).reader
+        reader.profile = msgspec.structs.replace(reader.profile, firmware=Firmware(known_good=("0009",)))
+        reader.open()
+        return reader
+
+    monkeypatch.setattr(registry, "open_reader", open_reader)
+    words = ["capture", "--driver", "nb1010", "--address", "usb:298d:1010", "--out", str(tmp_path / "a.png")]
+    assert call(*words) == 0
+    assert "training only: nobody has tested this firmware (0001)" in capsys.readouterr().err
+    assert call(*words, "--json") == 0
+    told = capsys.readouterr()
+    assert "firmware.unknown" in json.loads(told.out)["reader"]["limits"]
+    assert told.err == ""
+
+
+def test_a_serial_address_alone_does_not_say_which_reader_it_is(tmp_path: Path) -> None:
+    with pytest.raises(LinkError) as caught:
+        call("capture", "--reader", "serial:/tmp/x", "--out", str(tmp_path / "a.png"))
+    assert caught.value.code == "link.not_found"
+    assert "--driver" in caught.value.advice
 
 
 def test_capture_as_json_prints_the_facts(

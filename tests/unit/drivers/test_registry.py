@@ -80,6 +80,7 @@ def test_a_reader_is_found_by_id_address_usb_id_or_profile(monkeypatch: pytest.M
         assert registry.find(name).address == "usb:05ba:000a@1-2"
     assert registry.find("usb:147e:2016").profile == "upek-area"  # the driver asks which it is
     assert registry.find("libfprint:any").driver == "libfprint"
+    assert registry.find("unix:/run/x.sock").address == "unix:/run/x.sock"  # the service knows which it is
     devices.append(usb_links.Attached("05ba:000a", "1-4", 1))
     for name, code in (("usb:05ba:000a", "link.address"), ("usb:1234:5678", "link.not_found")):
         with pytest.raises(LinkError) as caught:
