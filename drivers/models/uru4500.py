@@ -26,9 +26,10 @@ _HWSTAT, _SCRAMBLE_INDEX, _SCRAMBLE_KEY, _MODE, _INFO = 0x07, 0x33, 0x34, 0x4E, 
 _RESPONSE, _CHALLENGE = 0x2000, 0x2010
 _LOW_POWER, _FAULTY, _READY = 0x80, 0x04, 0x01
 _AWAIT_ON, _AWAIT_OFF, _CAPTURE, _OFF = 0x10, 0x12, 0x20, 0x70
-_INTERRUPT, _BULK, _INTERRUPT_BYTES = 0x81, 0x82, 64
+_INTERRUPT, _BULK, _INTERRUPT_BYTES, _WORD_BYTES = 0x81, 0x82, 64, 2
 _POWER_ON, _FINGER_ON, _FINGER_OFF, _DEATH = 0x56AA, 0x0101, 0x0200, 0x0800
 _POLLS, _POLL_S = 100, 0.010
+_BABBLE = 100  # interrupts in one wait that are not the wanted one: then the base class looks at its deadline
 _LOOK_S = 0.05
 _FEWEST_LINES = 280  # recordings have 289 and one that is repeated; less is a piece of an image
 
@@ -83,7 +84,7 @@ class Uru4500Reader(BaseReader):
         self._write(_MODE, _AWAIT_ON)
 
     def _finger(self, wait_s: float) -> bool:
-        return self._heard(_FINGER_ON, wait_s)
+        return self._heard(_FINGER_ON, wait_s, _AWAIT_ON)
 
     def _take(self, show: Show, check: Check) -> Pixels | None:  # noqa: ARG002  this wire has no previews
         raw = self._scan(check)
@@ -101,7 +102,7 @@ class Uru4500Reader(BaseReader):
         return self._upright(lines)
 
     def _lifted(self, wait_s: float) -> bool:
-        return self._heard(_FINGER_OFF, wait_s)
+        return self._heard(_FINGER_OFF, wait_s, _AWAIT_OFF)
 
     def _disarm(self) -> None:
         self._write(_MODE, _OFF)
@@ -157,16 +158,20 @@ class Uru4500Reader(BaseReader):
 
     # interrupts
 
-    def _heard(self, wanted: int, wait_s: float) -> bool:
-        """Wait up to wait_s for one kind of interrupt; others (repeats of 56AA, late ones) pass by."""
+    def _heard(self, wanted: int, wait_s: float, mode: int | None = None) -> bool:
+        """Wait up to wait_s for one kind of interrupt; others (repeats of 56AA, late ones) pass by. mode: the one in
+        which it is told; set anew when an interrupt ended before its word did, so that it is told again."""
         assert self._interrupts is not None  # set by _open
         deadline = self.clock.monotonic() + wait_s
-        while True:
+        for _ in range(_BABBLE):
             data = self._interrupts.next(max(0.0, deadline - self.clock.monotonic()))
-            if data is not None and int.from_bytes(data[:2], "big") == wanted:
+            if data is not None and int.from_bytes(data[:_WORD_BYTES], "big") == wanted:
                 return True
             if data is None:
-                return False
+                break
+            if len(data) < _WORD_BYTES and mode is not None:
+                self._write(_MODE, mode)
+        return False
 
     def _forget_interrupts(self) -> None:
         assert self._interrupts is not None  # set by _open

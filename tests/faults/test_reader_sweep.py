@@ -92,3 +92,12 @@ def test_no_transfer_that_the_device_forgets_or_repeats_holds_the_reader_up(name
 
 def test_only_a_device_forgets_transfers_so_byte_streams_are_not_asked() -> None:
     assert list(sweep.sweep(SUBJECTS["zfm"], troubles=["transfer lost", "transfer doubled"])) == []
+
+
+@pytest.mark.parametrize("into", [0, 1, 2, 63])
+def test_an_interrupt_that_ends_before_its_word_does_is_asked_for_again(into: int) -> None:
+    subject = SUBJECTS["uru4500 interrupts"]
+    usual = sweep.clean(subject)
+    assert len(usual.transfers) >= 3  # power, finger on, finger off
+    runs = [sweep.one(subject, TROUBLES["short reads"](at + into), usual) for at in usual.transfers]
+    assert [(run.outcome, run.good) for run in runs] == [("right", True)] * len(runs)

@@ -123,6 +123,19 @@ def test_the_wrong_answer_to_a_challenge_is_a_fault(monkeypatch: pytest.MonkeyPa
     assert bench.reader.state is ReaderState.FAULT
 
 
+def test_a_reader_that_babbles_interrupts_without_end_does_not_hold_up_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    bench.reader.open()
+    assert bench.reader._interrupts is not None
+    monkeypatch.setattr(bench.reader, "_forget_interrupts", lambda: None)
+    monkeypatch.setattr(bench.reader._interrupts, "next", lambda wait_s: b"\x56\xaa")
+    with pytest.raises(CaptureRetry) as caught:
+        bench.reader.capture(CaptureRequest(CaptureKind.PLAIN, finger_s=0.2))
+    assert caught.value.code == "capture.no_finger"
+
+
 def test_a_piece_of_an_image_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
     bench.reader.open()
