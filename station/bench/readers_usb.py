@@ -52,7 +52,13 @@ def images(drivers: Sequence[str]) -> dict[str, tuple[Image, Callable[[Path], An
         "upektc": (lambda: _pieces(touch_chip(person(), VirtualClock())), _waiting(touch_chip)),
         "uru4500": (_block, lambda script: uru4500.rig(Person(1, script, painter=stripes), speed=1.0).reader),
     }
-    return {name: (image(), make) for name, (image, make) in known.items() if not drivers or name in drivers}
+    wanted = {name: both for name, both in known.items() if not drivers or name in drivers}
+    return {name: (_usual(image), make) for name, (image, make) in wanted.items()}
+
+
+def _usual(image: Callable[[], Image]) -> Image:
+    """The median of some tries: the CPU's part of one is at the mercy of what else runs."""
+    return sorted((image() for _ in range(TRIES)), key=lambda one: one.took_s)[TRIES // 2]
 
 
 def nb_1010(someone: Person, clock: Clock) -> Any:

@@ -245,7 +245,7 @@ def rig(
     clock, profile = SystemClock(), load(profile_id)
     device = Uru4500Device(person, profile, clock, speed)
     faulty = None if fault is None else FaultyUsb(device, fault, endpoint)
-    bus = SimBus(faulty or device, slice_ms=2)
+    bus = SimBus(faulty or device, slice_ms=max(2, round(20 / speed)))
     return Rig(
         reader=Uru4500Reader(profile, UsbLink(*device.ids, backend=bus), clock),
         clock=clock,
