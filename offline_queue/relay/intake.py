@@ -23,6 +23,7 @@ from offline_queue.outward import Openers
 from offline_queue.relay import chain
 from offline_queue.relay.database import Database, Row
 from offline_queue.relay.quick_cms import QuickSigner
+from offline_queue.revocation import Revocation
 from offline_queue.signers import Signer
 from offline_queue.states import State
 from offline_queue.vault import Vault
@@ -90,11 +91,11 @@ def payload_aad(station_id: str, submission_id: str) -> bytes:
 
 class Intake:
     """Takes custody. station_ca: PEM of the authority of the stations' signing certificates; openers: the keys to which
-    stations may seal. Safe for threads."""
+    stations may seal; revocation: lists on which no certificate of a station may stand. Safe for threads."""
 
     def __init__(
         self, database: Database, vault: Vault, signer: Signer, name: str, station_ca: bytes, clock: Clock,
-        openers: Openers | None = None,
+        openers: Openers | None = None, revocation: Revocation | None = None,
     ) -> None:  # fmt: skip
         certificates.from_pem(station_ca)
         self.database = database
@@ -104,10 +105,18 @@ class Intake:
         self._station_ca = station_ca
         self._clock = clock
         self._openers = openers or Openers()
+        self._revocation = revocation
         self._stations: dict[str, tuple[float, Row]] = {}
         self._full: set[str] = (
             set()
         )  # refused for their quota: asked for it before the next upload is written
+
+    def admit(self, certificate: bytes) -> None:
+        """Refused 403 when a station's TLS certificate (DER) is on a list: nothing of it is read."""
+        if self._revocation is not None and certificate:
+            entry = self._revocation.of_der([certificate])
+            if entry is not None:
+                raise Refused("certificate_revoked", str(entry), 403)
 
     def station(self, client: str) -> Row:
         """The station of a TLS certificate with this common name, as the database knew it KNOWN_S ago or later.
@@ -197,7 +206,7 @@ class Intake:
         """The manifest and its signer, when everything fits together."""
         parts, now = (upload.manifest, upload.signature, upload.counter_signature), self._clock.utcnow()
         try:
-            who = vouched.verify(*parts, self._station_ca, now)
+            who = vouched.verify(*parts, self._station_ca, now, self._revocation)
         except QueueError as failure:
             raise Refused(failure.code, failure.message) from failure
         manifest, signers = who.manifest, [each for each in (who.signer, who.counter) if each is not None]

@@ -1,7 +1,7 @@
 """The relay's sockets: mutual TLS for stations, plain loopback HTTP for the status page.
 
-`serve_stations` and `serve_page` run until `stop` is set. The client certificate's common name goes into the scope's
-state as `client`; a connection without a certificate under the stations' authority ends in the handshake.
+They are served until `stop` is set. The client certificate goes into the scope's state as `certificate` (DER), its
+common name as `client`; a connection without a certificate under the stations' authority ends in the handshake.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class StationProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         tls = transport.get_extra_info("ssl_object")
-        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        self.app_state = {**self.app_state, "client": common_name(certificate) if certificate else ""}
+        der = (tls.getpeercert(binary_form=True) if tls is not None else None) or b""
+        self.app_state = {**self.app_state, "client": common_name(der) if der else "", "certificate": der}
 
 
 class _Server(uvicorn.Server):

@@ -43,13 +43,15 @@ class StationEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Listen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where stations reach the relay, its TLS certificate, and the authority of the stations' certificates."""
+    """Where stations reach the relay, its TLS certificate, the authority of the stations' certificates, and the folder
+    of that authority's revocation lists (offline_queue/revocation.py); somebody else puts them there."""
 
     host: str = "0.0.0.0"  # noqa: S104  (every station of the county is to reach it; nobody without a certificate does)
     port: Port = 8443
     cert: Path
     key: Path
     station_ca: Path
+    crl_folder: Path | None = None
     processes: Annotated[int, Meta(ge=1, le=64)] = 2
     upload_s: Seconds = 60.0
 

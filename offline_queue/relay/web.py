@@ -73,7 +73,9 @@ class Desk:
     def _route(self, handler: Callable[[str, Request], Awaitable[Response]]) -> Callable[..., Any]:
         async def endpoint(request: Request) -> Response:
             try:
-                reply = await handler(str(request.scope["state"].get("client", "")), request)
+                state = request.scope["state"]
+                await self._threaded(self._intake.admit, state.get("certificate", b""))
+                reply = await handler(str(state.get("client", "")), request)
             except Refused as refused:
                 reply = _refusal(refused)
             except StoreFault as fault:

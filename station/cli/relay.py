@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from offline_queue import certificates
 from offline_queue.clock import SystemClock
 from offline_queue.errors import BundleError, QueueError
 from offline_queue.outward import Opener, Openers
@@ -32,6 +33,7 @@ from offline_queue.relay.serving import listener, serve, server_context
 from offline_queue.relay.settings import Settings, load
 from offline_queue.relay.stations import register
 from offline_queue.relay.web import Desk
+from offline_queue.revocation import Lists, Revocation
 from offline_queue.signers import load_signer
 from offline_queue.states import Event
 from offline_queue.sync import StepReport
@@ -161,8 +163,10 @@ def _children(settings: Settings, config: Path, gate: socket.socket, window: soc
 
 def _taker(settings: Settings, database: Database, vault: Vault) -> Intake:
     custody, anchors = settings.custody, settings.listen.station_ca.read_bytes()
-    openers = Openers.load(custody.sealing_keys)
-    return Intake(database, vault, load_signer(custody.signer), custody.name, anchors, SystemClock(), openers)
+    openers, folder = Openers.load(custody.sealing_keys), settings.listen.crl_folder
+    lists = None if folder is None else Revocation(Lists(folder), certificates.from_pem(anchors))
+    signer = load_signer(custody.signer)
+    return Intake(database, vault, signer, custody.name, anchors, SystemClock(), openers, lists)
 
 
 def _take_in(settings: Settings, database: Database, args: argparse.Namespace) -> int:
