@@ -40,8 +40,10 @@ def test_spreading_ridges_branch_less():
 
 
 def test_the_flow_may_be_turned_by_half_a_circle_without_effect():
+    """The solver stops after so many rounds, not when it has converged, so the last bit of an angle moves the result by
+    some 1e-5, which differs from processor to processor; a turn that counted would move it by 0.1."""
     theta = fan()
-    assert np.allclose(spacing(theta, NOWHERE), spacing(theta + np.pi, NOWHERE), atol=1e-5)
+    assert np.allclose(spacing(theta, NOWHERE), spacing(theta + np.pi, NOWHERE), atol=1e-3)
 
 
 @given(seed=st.integers(0, 1000))
