@@ -30,6 +30,12 @@ NOW = SystemClock().utcnow()
 TCN = "SIM-2026-000001"
 
 
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole suite takes long: certificates that a test makes must be good at that test's own time."""
+    monkeypatch.setitem(globals(), "NOW", SystemClock().utcnow())
+
+
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
     return make_pki(tmp_path_factory.mktemp("pki"), SystemClock())

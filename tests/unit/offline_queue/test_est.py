@@ -30,6 +30,12 @@ NOW = dt.datetime.now(dt.UTC)
 AUTHORITY = Authority.new("SIMULATED TEST station authority", NOW)
 
 
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole suite takes long: certificates that a test makes must be good at that test's own time."""
+    monkeypatch.setitem(globals(), "NOW", dt.datetime.now(dt.UTC))
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SimulatedEst]:
     made = SimulatedEst(AUTHORITY, lambda: NOW, {"ST-1": "once"})

@@ -38,6 +38,12 @@ class Watched(Desk):
         (self.lists / "stations.crl").write_bytes(self.authority.crl(NOW, entry))
 
 
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole suite takes long: certificates that a test makes must be good at that test's own time."""
+    monkeypatch.setitem(globals(), "NOW", dt.datetime.now(dt.UTC))
+
+
 @pytest.fixture
 def watched(desk: Desk, tmp_path: Path) -> Watched:
     desk.__class__ = Watched

@@ -63,6 +63,12 @@ class Office(Desk):
         return [canonical.loads(row["detail"].encode()) for row in rows]
 
 
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole suite takes long: certificates that a test makes must be good at that test's own time."""
+    monkeypatch.setitem(globals(), "NOW", dt.datetime.now(dt.UTC))
+
+
 @pytest.fixture
 def office(desk: Desk, url: str, tmp_path: Path) -> Iterator[Office]:
     made = cast(Office, desk)
