@@ -32,7 +32,6 @@ from offline_queue.vault import Vault
 OPEN_LOCK = (
     128  # byte of the -shm file that every connection keeps locked (sqlite.org/walformat, section 2.3)
 )
-BLOCK = 1 << 20
 # Nothing is wrong with the file itself, or nothing can be done about it here.
 FOREIGN = ("queue.no_folder", "queue.cannot_open", "queue.busy", "queue.disk_full", "queue.read_only")
 
@@ -187,8 +186,5 @@ def _head(database: Path, found: Recovered, seals: Mapping[int, Row]) -> Head:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,8 +19,6 @@ from offline_queue.errors import StoreFault
 from offline_queue.states import State
 from offline_queue.store import Queue
 
-BLOCK = 1 << 20
-
 
 @dataclass(frozen=True)
 class Sizes:
@@ -124,8 +122,5 @@ def _look(path: Path) -> int:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
