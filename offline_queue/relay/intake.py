@@ -105,7 +105,7 @@ class Intake:
         self._station_ca = station_ca
         self._clock = clock
         self._openers = openers or Openers()
-        self._revocation = revocation
+        self.revocation = revocation
         self._stations: dict[str, tuple[float, Row]] = {}
         self._full: set[str] = (
             set()
@@ -113,10 +113,9 @@ class Intake:
 
     def admit(self, certificate: bytes) -> None:
         """Refused 403 when a station's TLS certificate (DER) is on a list: nothing of it is read."""
-        if self._revocation is not None and certificate:
-            entry = self._revocation.of_der([certificate])
-            if entry is not None:
-                raise Refused("certificate_revoked", str(entry), 403)
+        entry = None if self.revocation is None else self.revocation.of_der([certificate])
+        if entry is not None:
+            raise Refused("certificate_revoked", str(entry), 403)
 
     def station(self, client: str) -> Row:
         """The station of a TLS certificate with this common name, as the database knew it KNOWN_S ago or later.
@@ -206,7 +205,7 @@ class Intake:
         """The manifest and its signer, when everything fits together."""
         parts, now = (upload.manifest, upload.signature, upload.counter_signature), self._clock.utcnow()
         try:
-            who = vouched.verify(*parts, self._station_ca, now, self._revocation)
+            who = vouched.verify(*parts, self._station_ca, now, self.revocation)
         except QueueError as failure:
             raise Refused(failure.code, failure.message) from failure
         manifest, signers = who.manifest, [each for each in (who.signer, who.counter) if each is not None]

@@ -74,7 +74,8 @@ class Desk:
         async def endpoint(request: Request) -> Response:
             try:
                 state = request.scope["state"]
-                await self._threaded(self._intake.admit, state.get("certificate", b""))
+                if self._intake.revocation is not None:
+                    await self._threaded(self._intake.admit, state["certificate"])
                 reply = await handler(str(state.get("client", "")), request)
             except Refused as refused:
                 reply = _refusal(refused)
