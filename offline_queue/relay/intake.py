@@ -284,15 +284,10 @@ class Intake:
             detail["seq"] = row["seq"] if row else 0
             detail["receipt_sha256"] = hashlib.sha256(receipt.receipt).hexdigest()
             detail["manifest_sha256"] = hashlib.sha256(upload.manifest).hexdigest()
-            if upload.counter_signature:
-                second = {
-                    "seq": detail["seq"],
-                    "n": 1,
-                    "signature": upload.counter_signature,
-                    "signer": signer,
-                }
-                database.add("counter_signature", second)
-                detail["counter_signature_sha256"] = hashlib.sha256(upload.counter_signature).hexdigest()
+            if second := upload.counter_signature:
+                row_of_it = {"seq": detail["seq"], "n": 1, "signature": second, "signer": signer}
+                database.add("counter_signature", row_of_it)
+                detail["counter_signature_sha256"] = hashlib.sha256(second).hexdigest()
             chain.append(database, station["station_id"], "taken", manifest.submission_id, detail, head)
 
 

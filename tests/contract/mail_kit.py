@@ -25,6 +25,12 @@ from station.sim.pki import PkiPaths
 STATION, BUREAU = "st-1@county.invalid", "bureau@sib.invalid"
 
 
+def mail_options(pki: PkiPaths, mailbox: Path) -> dict[str, str]:
+    """What the station's mail transport is told."""
+    own = {"ca": str(pki.gateway_ca), "receipt_ca": str(pki.gateway_ca), "mailbox": str(mailbox)}
+    return own | {"sender": STATION, "recipient": BUREAU}
+
+
 @dataclass
 class Post:
     """bureau: who reads what arrives; replies: scripted answers of the mail server by verb, "" for the usual one."""

@@ -29,7 +29,7 @@ from station.sim.gateway import running_gateway
 from station.sim.pki import PkiPaths
 from tests.conftest import REPO, FrozenClock
 from tests.contract.expiring import NOW, renew, short_lived
-from tests.contract.mail_kit import BUREAU, STATION, Post, post_office
+from tests.contract.mail_kit import Post, mail_options, post_office
 from tests.unit.sim.gateway_kit import HEADER, transaction
 
 SITE = ec.derive_private_key(0x5157E, ec.SECP256R1())
@@ -69,14 +69,7 @@ def post(pki: PkiPaths, tmp_path: Path, clock: FrozenClock) -> Iterator[Post]:
 
 @pytest.fixture
 def mail(post: Post, pki: PkiPaths, clock: FrozenClock) -> Transport:
-    options = {
-        "ca": str(pki.gateway_ca),
-        "receipt_ca": str(pki.gateway_ca),
-        "sender": STATION,
-        "recipient": BUREAU,
-        "mailbox": str(post.mailbox),
-    }
-    return load_transport(post.url, options, clock)
+    return load_transport(post.url, mail_options(pki, post.mailbox), clock)
 
 
 def signer_of(pki: PkiPaths) -> Signer:

@@ -23,7 +23,7 @@ from offline_queue.vault import Vault
 from station.sim.gateway import RunningGateway, running_gateway
 from station.sim.pki import Authority, PkiPaths, make_pki
 from tests.conftest import FrozenClock
-from tests.contract.mail_kit import BUREAU, STATION, post_office
+from tests.contract.mail_kit import mail_options, post_office
 from tests.unit.sim.gateway_kit import HEADER, Client, manifest, transaction
 
 NOW = SystemClock().utcnow()
@@ -109,14 +109,7 @@ def test_by_mail_the_bureau_opens_it_and_no_mail_server_on_the_way_can(
     queue: Queue, pki: PkiPaths, content: bytes, tmp_path: Path, clock: FrozenClock, implicit: bool
 ) -> None:
     with post_office(pki, tmp_path, implicit=implicit) as post:
-        options = {
-            "ca": str(pki.gateway_ca),
-            "receipt_ca": str(pki.gateway_ca),
-            "sender": STATION,
-            "recipient": BUREAU,
-            "mailbox": str(post.mailbox),
-        }
-        sync = sync_of(queue, load_transport(post.url, options), pki)
+        sync = sync_of(queue, load_transport(post.url, mail_options(pki, post.mailbox)), pki)
         assert sync.drain().unsure == 1
         clock.move(61)
         assert sync.drain().accepted == 1

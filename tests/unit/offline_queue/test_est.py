@@ -182,14 +182,19 @@ def openssl(*words: str, data: bytes) -> str:
     return done.stdout.decode()
 
 
+def settings(repo: Path, folder: Path) -> str:
+    """The example's station.toml with all its keys and certificates in one folder."""
+    text = (repo / "systemd" / "station.toml.example").read_text()
+    for name in ("station-signing.key", "station-client.key"):
+        text = text.replace(f"${{CREDENTIALS_DIRECTORY}}/{name}", str(folder / name))
+    text = text.replace("/etc/livescan/trust/station-ca.pem", str(folder / "ca.pem"))
+    return text.replace("/etc/livescan/trust", str(folder))
+
+
 def test_the_command_enrols_both_keys_and_renews_them(
     server: SimulatedEst, tmp_path: Path, repo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = (repo / "systemd" / "station.toml.example").read_text()
-    for name in ("station-signing.key", "station-client.key"):
-        text = text.replace(f"${{CREDENTIALS_DIRECTORY}}/{name}", str(tmp_path / name))
-    text = text.replace("/etc/livescan/trust/station-ca.pem", str(tmp_path / "ca.pem"))
-    (tmp_path / "station.toml").write_text(text.replace("/etc/livescan/trust", str(tmp_path)))
+    (tmp_path / "station.toml").write_text(settings(repo, tmp_path))
     (tmp_path / "password").touch(mode=0o600)
     (tmp_path / "password").write_text("once\n")
     common = ["--config", f"{tmp_path}/station.toml", "--server", server.url, "--ca", f"{tmp_path}/ca.pem"]
@@ -213,11 +218,7 @@ def test_the_command_enrols_both_keys_and_renews_them(
 def test_what_is_due_is_renewed_by_itself_and_shown_from_the_next_exchange_on(
     server: SimulatedEst, tmp_path: Path, repo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = (repo / "systemd" / "station.toml.example").read_text()
-    for name in ("station-signing.key", "station-client.key"):
-        text = text.replace(f"${{CREDENTIALS_DIRECTORY}}/{name}", str(tmp_path / name))
-    text = text.replace("/etc/livescan/trust/station-ca.pem", str(tmp_path / "ca.pem"))
-    text = text.replace("/etc/livescan/trust", str(tmp_path))
+    text = settings(repo, tmp_path)
     config = tmp_path / "station.toml"
     config.write_text(text)
     due = ["keys", "renew", "--due", "--json", "--config", str(config)]
