@@ -23,6 +23,7 @@ from offline_queue.errors import RevocationError
 
 LIMIT = 4 * 1024 * 1024
 SLACK = dt.timedelta(minutes=5)  # an authority's clock may be a little ahead of ours
+WHOLE_BYTES = b"\0"  # unused bits of a BIT STRING (X.690, 8.6.2)
 ALGORITHMS = {
     Algorithm.ECDSA_WITH_SHA256,
     Algorithm.ECDSA_WITH_SHA384,
@@ -109,6 +110,9 @@ def _parsed(data: bytes) -> RevocationList:
     found = x509.load_pem_x509_crl(data) if pem else x509.load_der_x509_crl(data)
     if found.signature_algorithm_oid not in ALGORITHMS:
         raise _error("unsupported", "signed with neither ECDSA nor RSA (PKCS #1) and SHA-2")
+    der = found.public_bytes(certificates.DER)
+    if not der.endswith(WHOLE_BYTES + found.signature):  # one list has one form
+        raise _error("malformed", "the signature is no whole number of bytes")
     if _has(found.extensions, ExtensionOID.DELTA_CRL_INDICATOR):
         raise _error("delta", "a delta list: only whole lists are read")
     about, points = _scope(found)
@@ -125,7 +129,7 @@ def _parsed(data: bytes) -> RevocationList:
         next_update=found.next_update_utc,
         about=about,
         points=points,
-        der=found.public_bytes(certificates.DER),
+        der=der,
         parsed=found,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from cryptography import x509
@@ -247,6 +247,23 @@ def test_a_damaged_list_is_refused_or_nobody_signed_it(changes: list[tuple[int, 
         return
     with pytest.raises(RevocationError, match=r"^revocation\."):
         crl.signer_of(crl.parse(bytes(data)), [OURS.issued.certificate])
+
+
+def test_a_signature_that_is_no_whole_number_of_bytes_is_refused() -> None:
+    parsed = crl.parse(GOOD).parsed
+    data = bytearray(next(der for der in _lists() if x509.load_der_x509_crl(der).signature[-1] % 2 == 0))
+    at = len(data) - len(x509.load_der_x509_crl(bytes(data)).signature) - 1
+    assert data[at] == 0
+    data[at] = 1
+    assert x509.load_der_x509_crl(bytes(data)).issuer == parsed.issuer  # the library takes it
+    with pytest.raises(RevocationError, match=r"^revocation\.malformed"):
+        crl.parse(bytes(data))
+
+
+def _lists() -> Iterator[bytes]:
+    """Signed anew each time: every other signature ends in a bit that is not set."""
+    while True:
+        yield OURS.crl(NOW)
 
 
 @given(cut=st.integers(0, len(GOOD) - 1))
