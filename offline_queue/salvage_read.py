@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from offline_queue import salvage_carve
 from offline_queue.envelope import LARGEST_PAYLOAD
 
 Row = dict[str, Any]
 TABLE_LEAF, INDEX_LEAF, INDEX_INNER = 0x0D, 0x0A, 0x02
-PAGE = 4096  # what SQLite takes by itself, and so the queue
+MAGIC = b"SQLite format 3\0"
 SIZES = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
 LARGEST_ROW = LARGEST_PAYLOAD + 64 * 1024
 # Field types of each table's rows: n the number of the row, t text, b blob, i integer; ? any, which may be absent at
@@ -49,12 +50,9 @@ class Recovered:
         self._file = file.open("rb")
         self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         self._columns = columns
-        said = struct.unpack_from(">H", self._map, 16)[0] if len(self._map) > 18 else 0
-        self._size = {1: 65536}.get(said, said) if said == 1 or said in SIZES else PAGE
-        self._cells: dict[str, list[tuple[int, int]]] = {name: [] for name in SHAPES}
-        for page in range(len(self._map) // self._size):
-            for at in self._starts(page):
-                self._sort_in(page, at)
+        self._headless: set[int] = set()
+        self._cells: dict[str, list[tuple[int, int]]] = {}
+        self._collect()
 
     def close(self) -> None:
         self._map.close()
@@ -84,6 +82,53 @@ class Recovered:
                 continue
         return None
 
+    def _collect(self) -> None:
+        """All cells that may be ours, those of pages without a head after the rest."""
+        self._size = self._page_size()
+        self._cells = {name: [] for name in SHAPES}
+        suspects = [page for page in range(len(self._map) // self._size) if not self._sort_page(page)]
+        followed = self._followed()
+        patterns = [salvage_carve.pattern(shape) for shape in SHAPES.values() if shape.startswith("n")]
+        for page in suspects:
+            if page not in followed:
+                self._headless.add(page)
+                start = page * self._size
+                for at in salvage_carve.starts(self._map[start : start + self._size], patterns):
+                    self._sort_in(page, start + at)
+
+    def _page_size(self) -> int:
+        """As the first page says; when that is damaged, the size with which the most rows are found."""
+        said = struct.unpack_from(">H", self._map, 16)[0] if len(self._map) > 18 else 0
+        said = 65536 if said == 1 else said
+        if self._map[: len(MAGIC)] == MAGIC and said in SIZES:
+            return int(said)
+        found = {size: self._rows_with(size) for size in SIZES}
+        return max(SIZES, key=lambda size: found[size])
+
+    def _rows_with(self, size: int) -> int:
+        self._size, self._cells = size, {name: [] for name in SHAPES}
+        for page in range(len(self._map) // size):
+            self._sort_page(page)
+        return sum(map(len, self._cells.values()))
+
+    def _sort_page(self, page: int) -> bool:
+        """False when nothing of what its head leads to is a record."""
+        return sum(self._sort_in(page, at) for at in self._starts(page)) > 0
+
+    def _followed(self) -> set[int]:
+        """Pages that a row found goes on in: they have no head of their own."""
+        pages: set[int] = set()
+        for page, at in (cell for cells in self._cells.values() for cell in cells):
+            start, local, size, _ = self._local(page, at)
+            place = start + local
+            for _ in range(-(-(size - local) // (self._size - 4))):
+                following = struct.unpack_from(">I", self._map, place)[0]
+                if not 1 < following <= len(self._map) // self._size:
+                    break
+                pages.add(following - 1)
+                place = (following - 1) * self._size
+        return pages
+
     def _starts(self, page: int) -> Iterator[int]:
         """Where in the file the cells of this page begin, as far as its head can be believed."""
         start = page * self._size
@@ -97,17 +142,21 @@ class Recovered:
                 if first - start <= offset < self._size - 4:
                     yield start + offset
 
-    def _sort_in(self, page: int, at: int) -> None:
+    def _sort_in(self, page: int, at: int) -> bool:
+        """False when this is no record."""
         try:
             types = self._types(*self._local(page, at)[:2])[1]
         except Unreadable:
-            return
+            return False
         for table, shape in SHAPES.items():
             if _fits(types, shape):
                 self._cells[table].append((page, at))
-                return
+                break
+        return True
 
     def _kind(self, page: int) -> int:
+        if page in self._headless:
+            return TABLE_LEAF
         return self._map[100 if page == 0 else page * self._size]
 
     def _local(self, page: int, at: int) -> tuple[int, int, int, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,9 +46,9 @@ class Rows:
 
     def __init__(self, found: Recovered, chain: Chain, vault: Vault, station_id: str) -> None:
         self.found, self.chain, self.vault, self.station_id = found, chain, vault, station_id
-        self.submissions = {row["seq"]: row for row in found.rows("submission") if number(row["seq"])}
-        self.envelopes = {row["seq"]: row for row in found.rows("envelope") if signed(row)}
-        self.receipts = {row["seq"]: row for row in found.rows("receipt") if receipted(row)}
+        self.submissions = _by_number(row for row in found.rows("submission") if number(row["seq"]))
+        self.envelopes = _by_number(row for row in found.rows("envelope") if signed(row))
+        self.receipts = _by_number(row for row in found.rows("receipt") if receipted(row))
         self.answered = {row["tcr"] for row in found.rows("response")}
 
     def numbers(self) -> list[int]:
@@ -150,6 +150,14 @@ class Rows:
         if not whole or said[-1:] == [State.QUARANTINED]:
             return State.QUARANTINED
         return State.HELD if said[-1:] == [State.HELD] else State.UNKNOWN
+
+
+def _by_number(rows: Iterable[Row]) -> dict[int, Row]:
+    """The first of each number: what was found without the head of its page comes last, and may be an older state."""
+    first: dict[int, Row] = {}
+    for row in rows:
+        first.setdefault(row["seq"], row)
+    return first
 
 
 def put_rest(rows: Rows, target: Database, seals: Mapping[int, Row]) -> None:

@@ -17,23 +17,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offline_queue import durable, salvage, wal
+from offline_queue import durable, salvage, salvage_carve, wal
 from offline_queue.clock import SystemClock
+from offline_queue.database import PAGE_SIZE
 from offline_queue.errors import StoreFault
-from offline_queue.salvage_read import Recovered
+from offline_queue.salvage_read import SHAPES, Recovered
 from offline_queue.states import State
 from offline_queue.vault import Vault
 from station.bench.queue_gate import submission
-from station.bench.queue_work import STATION, Work, make_base
+from station.bench.queue_work import PAGES, STATION, Work, make_base
 
 
-@pytest.fixture(scope="module")
-def life(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a queue that has seen everything: migration, sending, rotation, erasure."""
+@pytest.fixture(scope="module", params=PAGES)
+def life(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder with a queue that has seen everything: migration, sending, rotation, erasure. With pages of both sizes
+    there are."""
     base = tmp_path_factory.mktemp("life")
     make_base(base)
     work = Work(base / "q-1")
-    work.prepare()
+    work.prepare(request.param)
     work.run()
     return work.folder
 
@@ -60,7 +62,8 @@ def test_a_whole_file_is_left_alone(copy: Path) -> None:
 def test_with_every_page_index_gone_everything_is_still_there(copy: Path) -> None:
     """Page 1, with the schema, is overwritten: SQLite says it is not a database."""
     content = bytearray(copy.read_bytes())
-    content[:4096] = random.Random(1).randbytes(4096)
+    size = page_size(content)
+    content[:size] = random.Random(1).randbytes(size)
     copy.write_bytes(content)
     told = salvage.mend(*means(copy))
     assert told.aside is not None
@@ -72,6 +75,78 @@ def test_with_every_page_index_gone_everything_is_still_there(copy: Path) -> Non
         assert queue.check().ok
         assert queue.verify_audit().ok
     assert salvage.look(*means(copy)) == []
+
+
+def page_size(content: bytes) -> int:
+    return int.from_bytes(content[16:18])
+
+
+def leaves(content: bytes) -> list[int]:
+    """Where pages with rows of tables begin; some are a piece of a payload that looks like one."""
+    size = page_size(content)
+    return [
+        at for at in range(size, len(content), size) if content[at] == 0x0D and content[at + 1] < size // 256
+    ]
+
+
+def test_rows_of_pages_whose_heads_are_gone_are_found_by_their_own_form(copy: Path) -> None:
+    """Without the eight bytes at its head nothing leads to a row of a page."""
+    content = bytearray(copy.read_bytes())
+    size, hit = page_size(content), 0
+    for at in leaves(bytes(content)):
+        rows = [int.from_bytes(content[place : place + 2]) for place in range(at + 8, at + 20, 2)]
+        if (
+            content[at + 3 : at + 5] != b"\0\0"
+            and max(rows[: int.from_bytes(content[at + 3 : at + 5])]) < size
+        ):
+            content[at : at + 8] = bytes(8)
+            hit += 1
+    assert hit > 5
+    copy.write_bytes(content)
+    told = salvage.mend(*means(copy))
+    assert told.problems
+    assert told.damaged == ()
+    assert told.audit_gaps == ()
+    with Work(copy.parent).open() as queue:
+        assert {entry.state for entry in queue.entries()} == {State.CUSTODY}
+        assert len(queue.entries()) == 18
+        assert queue.verify_audit().ok
+
+
+def test_what_pointers_lead_to_is_found_without_them(life: Path) -> None:
+    content = (life / "queue.db").read_bytes()
+    size = page_size(content)
+    patterns = [salvage_carve.pattern(shape) for shape in SHAPES.values() if shape.startswith("n")]
+    found = 0
+    for at in leaves(content):
+        page = content[at : at + size]
+        carved = set(salvage_carve.starts(page, patterns))
+        for n in range(int.from_bytes(page[3:5])):
+            start = int.from_bytes(page[8 + 2 * n : 10 + 2 * n])
+            if any(
+                pattern.match(page, head) for pattern in patterns for head in range(start + 2, start + 14)
+            ):
+                found += 1
+                assert start in carved
+    assert found > 40
+
+
+@given(st.binary(max_size=3000))
+def test_no_bytes_make_the_carver_fail(page: bytes) -> None:
+    patterns = [salvage_carve.pattern(shape) for shape in SHAPES.values() if shape.startswith("n")]
+    assert all(0 <= start < len(page) for start in salvage_carve.starts(page, patterns))
+
+
+def test_a_head_that_goes_on_beyond_the_page_is_none() -> None:
+    assert list(salvage_carve.starts(b"\x07\x00\x80\x0c\x0d", [salvage_carve.pattern("nbt")])) == []
+
+
+def test_a_mended_file_has_the_pages_of_a_new_one(copy: Path) -> None:
+    content = bytearray(copy.read_bytes())
+    content[:100] = bytes(100)
+    copy.write_bytes(content)
+    assert salvage.mend(*means(copy)).damaged == ()
+    assert page_size(copy.read_bytes()) == PAGE_SIZE
 
 
 def test_it_does_not_touch_a_file_that_is_open(copy: Path) -> None:
@@ -124,7 +199,7 @@ def test_a_last_transaction_whose_commit_was_hit_is_named(life: Path) -> None:
         shutil.copytree(folder, copied)
     log = copied / "queue.db-wal"
     content = bytearray(log.read_bytes())
-    last = len(content) - (4096 + 24)
+    last = len(content) - (PAGE_SIZE + 24)
     content[last : last + 24] = bytes(24)
     log.write_bytes(content)
     told = salvage.mend(*means(copied / "queue.db"))
