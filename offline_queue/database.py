@@ -33,6 +33,9 @@ from offline_queue.trust import TimeSource
 APPLICATION_ID = 0x4C535131  # "LSQ1"
 BUSY_S = 10.0
 LOCK_POLL_S = 0.005
+PAGE_SIZE = (
+    16384  # of a new file: a quarter of the steps of SQLite's 4096 (decision 0013); old files keep theirs
+)
 SHARED = 0o660  # web and sync are different users of one group; the umask has the last word
 PRAGMAS: dict[str, str | int] = {
     "journal_mode": "wal",
@@ -43,12 +46,14 @@ PRAGMAS: dict[str, str | int] = {
     "trusted_schema": 0,
     "cell_size_check": 1,
     "journal_size_limit": 16 * 1024 * 1024,
-    # Written back when it has this many pages (16 MiB): a commit that has to do it takes long, so the sync process does
-    # it before, in its pauses. It must stay well below the reserve: on a full disk it is the file that has to grow.
-    "wal_autocheckpoint": 4096,
+    # Written back when it has this many pages (16 MiB; 4 MiB in a file with the older page size): a commit that has to
+    # do it takes long, so the sync process does it before, in its pauses. It must stay well below the reserve: on a
+    # full disk it is the file that has to grow.
+    "wal_autocheckpoint": 1024,
     "secure_delete": 1,  # what is erased is overwritten in the file
 }
 
+TROUBLE = (peewee.DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError, OSError)
 FAULTS: dict[str, tuple[str, str, str]] = {
     "SQLITE_FULL": (
         "queue.disk_full",
@@ -99,17 +104,23 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except peewee.IntegrityError:
         raise
-    except (peewee.DatabaseError, sqlite3.DatabaseError) as error:
-        for name in _error_names(error):
-            for known, (code, message, advice) in FAULTS.items():
-                if name == known or name.startswith(known + "_"):
-                    raise StoreFault(code, f"{path}: {message} ({name})", advice) from error
-        raise StoreFault("queue.database", f"{path}: {error}", "run: station queue verify") from error
-    except UnicodeDecodeError as error:  # text that was never written, in a row or in SQLite's own message
+    except TROUBLE as error:
+        raise _fault(path, error) from error
+
+
+def _fault(path: Path, error: Exception) -> StoreFault:
+    if isinstance(error, OSError):
+        return of_system(path, error)
+    if isinstance(
+        error, UnicodeDecodeError
+    ):  # text that was never written, in a row or in SQLite's own message
         code, message, advice = FAULTS["SQLITE_CORRUPT"]
-        raise StoreFault(code, f"{path}: {message} (text that is none)", advice) from error
-    except OSError as error:
-        raise of_system(path, error) from error
+        return StoreFault(code, f"{path}: {message} (text that is none)", advice)
+    for name in _error_names(error):
+        for known, (code, message, advice) in FAULTS.items():
+            if name == known or name.startswith(known + "_"):
+                return StoreFault(code, f"{path}: {message} ({name})", advice)
+    return StoreFault("queue.database", f"{path}: {error}", "run: station queue verify")
 
 
 def of_system(path: Path, error: OSError) -> StoreFault:
@@ -137,6 +148,9 @@ class Database:
         self.time_source: TimeSource | None = None  # None: the wall clock is vouched for from outside
         self.tables = Tables(connection)
         self.newest: tuple[int, bytes] | None = None  # audit row of the transaction that runs
+        self.seen: dict[str, Any] | None = (
+            None  # what it has read of tables with one row, which nobody else changes
+        )
         self._connection = connection
         self._lock_file = lock_file
         self._mutex = threading.RLock()
@@ -153,7 +167,7 @@ class Database:
             raise StoreFault("queue.mending", f"{path} is being mended", "wait until that has ended")
         connection = peewee.SqliteDatabase(
             str(path),
-            pragmas=PRAGMAS,
+            pragmas={"page_size": PAGE_SIZE, **PRAGMAS},
             timeout=BUSY_S,
             autoconnect=False,
             thread_safe=False,
@@ -185,8 +199,12 @@ class Database:
         """One transaction, begun IMMEDIATE: all of it is on disk when the block ends, or none of it is."""
         with self.alone(), translated(self.path):
             self.newest = None
-            with self._connection.atomic("IMMEDIATE"):
-                yield self.tables
+            try:
+                with self._connection.atomic("IMMEDIATE"):
+                    self.seen = {}
+                    yield self.tables
+            finally:
+                self.seen = None
             if (appended := self._appended()) is not None:
                 durable.note_head(self.path, *appended)
 
@@ -201,8 +219,13 @@ class Database:
 
     def sql(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Run one statement as it is."""
-        with self._mutex, translated(self.path):
-            return list(self._connection.execute_sql(statement, parameters).fetchall())
+        with self._mutex:
+            try:  # not `translated`: a dozen of these make an enqueue
+                return list(self._connection.execute_sql(statement, parameters).fetchall())
+            except peewee.IntegrityError:
+                raise
+            except TROUBLE as error:
+                raise _fault(self.path, error) from error
 
     def checkpoint(self) -> None:
         """Move the WAL into the file and empty it; a reader of another process can keep it from being emptied."""

@@ -52,7 +52,7 @@ def note_head(database: Path, number: int, digest: bytes) -> None:
     of what was committed."""
     body = HEAD.pack(number, digest, 0)[:-4]
     with contextlib.suppress(OSError):
-        descriptor = os.open(_head(database), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o660)
+        descriptor = os.open(f"{database}.head", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o660)
         try:
             os.pwrite(descriptor, body + struct.pack(">I", zlib.crc32(body)), 0)
         finally:
@@ -62,7 +62,7 @@ def note_head(database: Path, number: int, digest: bytes) -> None:
 def head(database: Path) -> Head | None:
     """The mark; None when there is none that is whole."""
     try:
-        content = _head(database).read_bytes()
+        content = Path(f"{database}.head").read_bytes()
         number, digest, crc = HEAD.unpack(content)
     except (OSError, struct.error):
         return None
@@ -152,7 +152,3 @@ def _link(source: Path, target: Path) -> None:
 
 def _marker(database: Path) -> Path:
     return Path(f"{database}.exchange")
-
-
-def _head(database: Path) -> Path:
-    return Path(f"{database}.head")

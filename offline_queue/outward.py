@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from offline_queue.errors import VaultError
 from offline_queue.keyfile import read_secret
-from offline_queue.sealed import GATEWAY, KEY_BYTES, KEY_ID_BYTES, NONCE_BYTES, Sealed, parse
+from offline_queue.sealed import GATEWAY, KEY_BYTES, KEY_ID_BYTES, NONCE_BYTES, parse
 
 LABEL = b"livescan LSV2 wrap"
 
@@ -68,8 +68,8 @@ class Recipient:
         wrap = _wrapping_key(ephemeral.exchange(ec.ECDH(), self._key), head, self._key)
         data_key, wrap_nonce, nonce = os.urandom(KEY_BYTES), os.urandom(NONCE_BYTES), os.urandom(NONCE_BYTES)
         wrapped = AESGCM(wrap).encrypt(wrap_nonce, data_key, head + aad)
-        body = nonce + AESGCM(data_key).encrypt(nonce, plaintext, GATEWAY + aad)
-        return Sealed(GATEWAY, self.key_id, head, wrap_nonce, wrapped, body).to_bytes()
+        body = AESGCM(data_key).encrypt(nonce, plaintext, GATEWAY + aad)
+        return b"".join((head, wrap_nonce, wrapped, nonce, body))
 
 
 class Opener:

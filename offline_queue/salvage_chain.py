@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from offline_queue import canonical
+from offline_queue import canonical, statements
 from offline_queue.database import Database
 from offline_queue.durable import Head
 from offline_queue.examine import Chain
@@ -26,7 +26,7 @@ def put_chain(target: Database, chain: Chain, head: Head) -> None:
         target.sql(f"DROP TRIGGER {GUARD}")
         for number in sorted(chain.rows):
             tables.audit.insert(chain.rows[number]).execute()
-        tables.audit_head.update(last_id=head.number, hash=head.hash).execute()
+        statements.move_audit_head(target, head.number, head.hash)
         target.sql(guard)
 
 

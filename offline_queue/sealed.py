@@ -46,10 +46,6 @@ class Sealed:
         """The ephemeral public key, uncompressed; empty in bytes for the station."""
         return self.head[MAGIC_BYTES + KEY_ID_BYTES :]
 
-    def to_bytes(self) -> bytes:
-        """The reverse of `parse`."""
-        return self.head + self.wrap_nonce + self.wrapped + self.body
-
 
 def parse(sealed: bytes) -> Sealed:
     """Sealed bytes to their parts. VaultError `vault.not_sealed`, or `vault.erased` when the key was destroyed."""
@@ -63,14 +59,14 @@ def parse(sealed: bytes) -> Sealed:
         raise VaultError(
             "vault.not_sealed", "these are not sealed bytes", "the item is damaged or was never sealed"
         )
-    head, rest = sealed[:head_bytes], sealed[head_bytes:]
+    head, wrap = sealed[:head_bytes], sealed[head_bytes : head_bytes + WRAP_BYTES]
     return Sealed(
         magic,
         head[MAGIC_BYTES : MAGIC_BYTES + KEY_ID_BYTES],
         head,
-        rest[:NONCE_BYTES],
-        rest[NONCE_BYTES:WRAP_BYTES],
-        rest[WRAP_BYTES:],
+        wrap[:NONCE_BYTES],
+        wrap[NONCE_BYTES:],
+        sealed[head_bytes + WRAP_BYTES :],
     )
 
 

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from offline_queue.errors import StoreFault
 from offline_queue.models import names
 from offline_queue.states import OPEN, State
 
@@ -56,12 +57,31 @@ def move_submission(database: Database, seq: int, state: str, changes: Mapping[s
 
 def audit_head(database: Database) -> tuple[int, bytes]:
     """Number and hash of the last audit row; 0 and zeroes before the first."""
-    last_id, digest = database.sql("SELECT last_id, hash FROM audit_head")[0]
-    return last_id, bytes(digest)
+    row = one_row(database, _AUDIT_HEAD)
+    if row is None:
+        advice = "stop livescan-web and livescan-sync, then: station queue mend"
+        raise StoreFault("queue.corrupt", f"{database.path}: the head of the audit chain is gone", advice)
+    return row[0], bytes(row[1])
 
 
 def move_audit_head(database: Database, last_id: int, digest: bytes) -> None:
     database.sql("UPDATE audit_head SET last_id = ?, hash = ?", (last_id, digest))
+    changed(database, _AUDIT_HEAD, (last_id, digest))
+
+
+def one_row(database: Database, statement: str) -> tuple[Any, ...] | None:
+    """The row of a table that has at most one. Read once a write transaction: nobody else can change it meanwhile."""
+    seen = {} if database.seen is None else database.seen
+    if statement not in seen:
+        seen[statement] = next(iter(database.sql(statement)), None)
+    row: tuple[Any, ...] | None = seen[statement]
+    return row
+
+
+def changed(database: Database, statement: str, row: tuple[Any, ...]) -> None:
+    """Call after each change of such a table, with what `statement` would read now."""
+    if database.seen is not None:
+        database.seen[statement] = row
 
 
 def is_sealed(database: Database, audit_id: int) -> bool:
@@ -74,6 +94,7 @@ def waiting(database: Database) -> int:
     return int(database.sql(_WAITING)[0][0])
 
 
+_AUDIT_HEAD = "SELECT last_id, hash FROM audit_head"
 _LEASED = (
     f"SELECT {', '.join(names('submission'))} FROM submission WHERE state IN ('{State.SENDING}', '{State.ASKING}') "  # noqa: S608 - our words
     "AND (lease_boot IS NOT ? OR lease_until_ms <= ? OR lease_until_ms > ? OR lease_worker = ?)"

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import peewee
+
 from offline_queue import audit, audit_seal, claims, cms, countersign, inbox, keyhold, statements, trust
 from offline_queue.audit import AuditReport
 from offline_queue.clock import Clock, boot_id, stamp
@@ -132,11 +134,21 @@ class Queue(Lookup):
         row = self._find(submission)
         if row is None:
             countersign.require_fit(self, signer)
-            self.check_room(len(submission.payload))
+            self.room.check(len(submission.payload))  # the clock is looked at when it is dated
             sealed = self._vault.seal_submission(submission.payload, payload_aad(submission.submission_id))
-            with self.database.write() as tables:  # another process may have been quicker
-                row = self._find(submission) or self._insert(tables, submission, digest, sealed, signer)
+            row = self._stored(submission, digest, sealed, signer)
         return self._same(row, submission, digest)
+
+    def _stored(self, submission: Submission, digest: str, sealed: bytes, signer: Signer) -> dict[str, Any]:
+        """The row it has now; another's, where another process was quicker with this id or TCN."""
+        try:
+            with self.database.write() as tables:
+                return self._insert(tables, submission, digest, sealed, signer)
+        except peewee.IntegrityError:
+            row = self._find(submission)
+            if row is None:
+                raise
+            return row
 
     def _insert(
         self, tables: Tables, submission: Submission, digest: str, sealed: bytes, signer: Signer

@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offline_queue import statements
 from offline_queue.clock import from_stamp, stamp
 from offline_queue.errors import ClockUntrusted
 
@@ -31,6 +32,7 @@ MARKER = Path("/run/systemd/timesync/synchronized")
 SLACK_MS = 2_000  # seconds that wall and monotonic time may move apart at once
 DRIFT_PER_MILLE = 1  # and beside: a free-running clock, slewed, gains or loses less than 1 ms a second
 FLOOR = ("at", "boot", "monotonic_ms", "trust")
+_FLOOR_ROW = f"SELECT {', '.join(FLOOR)} FROM clock_floor"  # noqa: S608 - our words
 FLOOR_STEP_MS = 60_000  # the floor is written at most once a minute
 
 
@@ -122,8 +124,8 @@ def untrusted(now: dt.datetime) -> ClockUntrusted:
 
 
 def _floor(database: Database) -> dict[str, Any] | None:
-    rows = database.sql(f"SELECT {', '.join(FLOOR)} FROM clock_floor")  # noqa: S608 - our words
-    return dict(zip(FLOOR, rows[0], strict=True)) if rows else None
+    row = statements.one_row(database, _FLOOR_ROW)
+    return dict(zip(FLOOR, row, strict=True)) if row else None
 
 
 def _gone_ms(database: Database, floor: dict[str, Any]) -> int:
@@ -148,3 +150,4 @@ def _write(database: Database, tables: Tables, trust: Trust) -> None:
         tables.clock_floor.insert(row | {"one": 1}).execute()
     else:
         tables.clock_floor.update(**row).execute()
+    statements.changed(database, _FLOOR_ROW, tuple(row[name] for name in FLOOR))

@@ -1,8 +1,8 @@
 """Campaign `damage`: 512 bytes of the queue's file or its log are overwritten, then the station starts as at a boot.
 
 In: how many overwrites, a seed. Out: counts. Half of the runs damage a file that was closed, half one whose log still
-holds the newest transactions. `station queue mend` runs, then everything due is sent. What was touched must be found
-before it is sent; everything else must arrive, once, in its own bytes.
+holds the newest transactions; half of each have the pages of older files. `station queue mend` runs, then everything
+due is sent. What was touched must be found before it is sent; everything else must arrive, once, in its own bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from offline_queue.states import State
 from offline_queue.store import Queue
 from offline_queue.sync import Sync
 from station.bench.queue_kill import forget
-from station.bench.queue_work import STATION, Work, make_base
+from station.bench.queue_work import PAGES, STATION, Work, make_base
 
 SECTOR = 512
 FRAME, LOG_HEAD = 24, 32
@@ -63,9 +63,13 @@ def run(
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
         make_base(base, sealed=sealed)
-        befores = [_before(base, "q-closed", closed=True), _before(base, "q-open", closed=False)]
+        befores = [
+            _before(base, f"q-{'closed' if closed else 'open'}-{page}", page, closed=closed)
+            for page in PAGES
+            for closed in (True, False)
+        ]
         for n in range(runs):
-            counts.update(_one(befores[n % 2], base / f"q-{n}", chance))
+            counts.update(_one(befores[n % len(befores)], base / f"q-{n}", chance))
             progress(f"{n + 1} of {runs}")
     told = (
         "live",
@@ -83,9 +87,9 @@ def run(
     }
 
 
-def _before(base: Path, name: str, *, closed: bool) -> Before:
+def _before(base: Path, name: str, page: int, *, closed: bool) -> Before:
     work = Work(base / name)
-    work.prepare()
+    work.prepare(page)
     work.run(("migrate", "seal_sign_enqueue"))
     with work.open() as queue:
         done = itertools.count()
@@ -101,7 +105,7 @@ def _before(base: Path, name: str, *, closed: bool) -> Before:
     look = base / f"{name}-look"
     shutil.copytree(folder, look)
     rows = _rows(look / "queue.db")
-    return Before(folder, rows, frozenset(marks), marks, 4096)
+    return Before(folder, rows, frozenset(marks), marks, page)
 
 
 def _marks(queue: Queue, name: str) -> tuple[bytes, ...]:

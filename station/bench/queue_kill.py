@@ -1,8 +1,8 @@
 """Campaign `kill`: the process is killed before or after one of its changes to files or exchanges with the gateway.
 
 In: how many kills, a seed. Over migrate, seal, sign, enqueue, claim, send, receipt, rotate, backup, purge, vacuum and
-checkpoint. Then a new process finishes the work. Out: counts. The gateway does not sort out doubles; everything saved
-must arrive once.
+checkpoint, on files with pages of both sizes there are. Then a new process finishes the work. Out: counts. The gateway
+does not sort out doubles; everything saved must arrive once.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from offline_queue.states import State
 from offline_queue.store import Queue
 from station.bench import queue_shim
 from station.bench.queue_gate import number, submission
-from station.bench.queue_work import FIRST, MORE, OLD, Work, make_base
+from station.bench.queue_work import FIRST, MORE, OLD, PAGES, Work, make_base
 
+Point = tuple[int, int, int]  # bytes of a page, number of the change, what happens there
 ZERO = ("lost", "doubled", "falsely_sent", "unopenable", "audit_broken", "unclear")
 
 
@@ -39,7 +40,7 @@ def run(
         make_base(base)
         points = _points(base, runs, chance)
 
-        def one(worker: queue_shim.Worker, item: tuple[int, tuple[int, int]]) -> Counter[str]:
+        def one(worker: queue_shim.Worker, item: tuple[int, Point]) -> Counter[str]:
             counts = _kill(worker, base / f"q-{item[0]}", item[1], mutant)
             progress(f"{next(done)} of {runs}")
             return counts
@@ -47,7 +48,7 @@ def run(
         counts = queue_shim.spread(base, list(enumerate(points)), one)
     stages = {key.split()[1]: count for key, count in sorted(counts.items()) if key.startswith("in ")}
     return {
-        "changes_of_a_whole_run": max(at for at, _ in points),
+        "changes_of_a_whole_run": {page: max(at for size, at, _ in points if size == page) for page in PAGES},
         "killed": counts["killed"],
         "killed_in": stages,
         "bad": bad_places(counts),
@@ -55,9 +56,10 @@ def run(
     }
 
 
-def _kill(worker: queue_shim.Worker, folder: Path, point: tuple[int, int], mutant: str) -> Counter[str]:
+def _kill(worker: queue_shim.Worker, folder: Path, point: Point, mutant: str) -> Counter[str]:
     """One kill, then the work is finished; what came of it, as counts."""
-    told = worker.do(folder, arm=point, mutant=mutant)
+    page, *arm = point
+    told = worker.do(folder, arm=arm, mutant=mutant, page=page)
     counts = Counter({"killed": int(told["killed"]), f"in {told['stage']}": int(told["killed"])})
     counts.update(
         judge(folder, worker.do(folder, mutant=mutant), complete=True, where=f"{point} {told['stage']}")
@@ -71,14 +73,16 @@ def bad_places(counts: Counter[str]) -> list[str]:
     return sorted(key[4:] for key in counts if key.startswith("bad "))
 
 
-def _points(base: Path, runs: int, chance: random.Random) -> list[tuple[int, int]]:
-    with queue_shim.Worker(base) as worker:
-        whole = worker.do(base / "q-whole")
-    if whole["killed"] or whole["error"] or whole.get("unclear"):
-        raise RuntimeError(f"the unharmed run failed: {whole}")
-    forget(base / "q-whole")
-    every = [(at, action) for at in range(1, whole["count"] + 1) for action in (-1, -2)]
-    points: list[tuple[int, int]] = []
+def _points(base: Path, runs: int, chance: random.Random) -> list[Point]:
+    every: list[Point] = []
+    for page in PAGES:
+        with queue_shim.Worker(base) as worker:
+            whole = worker.do(base / "q-whole", page=page)
+        if whole["killed"] or whole["error"] or whole.get("unclear"):
+            raise RuntimeError(f"the unharmed run failed: {whole}")
+        forget(base / "q-whole")
+        every += [(page, at, action) for at in range(1, whole["count"] + 1) for action in (-1, -2)]
+    points: list[Point] = []
     while len(points) < runs:
         points += chance.sample(every, min(len(every), runs - len(points)))
     return points

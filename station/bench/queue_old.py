@@ -23,6 +23,8 @@ from offline_queue.signers import Signer
 from offline_queue.store import Queue
 from offline_queue.vault import Vault
 
+PAGE = 4096
+
 
 def make(
     path: Path,
@@ -31,8 +33,10 @@ def make(
     station: str,
     submissions: Sequence[Submission],
     live: Callable[[Queue], None] = lambda _: None,
+    page: int = PAGE,
 ) -> list[Entry]:
-    """Write the file and tell what was put in. live: what that program did with them before it was replaced."""
+    """Write the file and tell what was put in. live: what that program did with them before it was replaced. page:
+    bytes of a page; that program knew SQLite's own only."""
     with tempfile.TemporaryDirectory() as name:
         newer = Path(name) / "queue.db"
         with (
@@ -41,12 +45,13 @@ def make(
         ):
             made = [queue.enqueue(each, signer) for each in submissions]
             live(queue)
-        _copy(newer, path)
+        _copy(newer, path, page)
     return made
 
 
-def _copy(newer: Path, path: Path) -> None:
+def _copy(newer: Path, path: Path, page: int) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(f"PRAGMA page_size = {page}")
     for statement in migrations()[1]:
         connection.execute(statement)
     connection.execute("ATTACH ? AS newer", (str(newer),))

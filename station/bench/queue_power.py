@@ -24,7 +24,7 @@ from typing import Any
 from station.bench import queue_disk, queue_shim
 from station.bench.queue_disk import MODELS, Change, Disk, Model
 from station.bench.queue_kill import ZERO, bad_places, forget, judge
-from station.bench.queue_work import make_base
+from station.bench.queue_work import PAGES, make_base
 
 FINISHED = 25
 SHARES = 20  # of the states; each replays the recording once
@@ -36,29 +36,42 @@ MEMORY = "-shm"  # shared memory, not kept by a disk
 def run(
     runs: int, seed: int, progress: Callable[[str], None] = lambda _: None, mutant: str = ""
 ) -> dict[str, Any]:
-    """`runs` states. mutant: a broken build (queue_work.break_build, or NO_FOLDER_SYNC)."""
+    """`runs` states, half of them of files with the pages of older ones. mutant: a broken build
+    (queue_work.break_build, or NO_FOLDER_SYNC)."""
     if reason := queue_shim.why_not():
         return {"skipped": reason}
-    with tempfile.TemporaryDirectory() as name:
-        base = Path(name)
-        make_base(base)
-        record(base, mutant)
-        changes = len(list(queue_disk.read(_log(base))))
-        chance = random.Random(seed)
-        states = [(n, chance.randint(0, changes), MODELS[n % len(MODELS)]) for n in range(runs)]
-        counts = _all(base, sorted(states, key=lambda state: state[1]), seed, mutant, progress)
-        differs = _differs(base)
+    counts, changes = Counter[str](), {}
+    for n, page in enumerate(PAGES):
+        share_of_runs = (runs + n) // len(PAGES)
+        with tempfile.TemporaryDirectory() as name:
+            changes[page], found = _of_size(
+                Path(name), page, share_of_runs, f"{seed} {page}", mutant, progress
+            )
+            counts.update(found)
     return {
         "changes_recorded": changes,
         "states": {model: counts[f"as {model}"] for model in MODELS},
         "finished_after": counts["finished"],
         "bad": bad_places(counts)[:20],
-        "must_be_zero": {what: counts[what] for what in ZERO} | {"files_the_recording_misses": differs},
+        "must_be_zero": {what: counts[what] for what in (*ZERO, "files_the_recording_misses")},
     }
 
 
+def _of_size(
+    base: Path, page: int, runs: int, seed: str, mutant: str, progress: Callable[[str], None]
+) -> tuple[int, Counter[str]]:
+    """How many changes a whole life makes, and what was wrong with `runs` states of it."""
+    make_base(base)
+    record(base, mutant, page)
+    changes = len(list(queue_disk.read(_log(base))))
+    chance = random.Random(seed)
+    states = [(n, chance.randint(0, changes), MODELS[n % len(MODELS)]) for n in range(runs)]
+    counts = _all(base, sorted(states, key=lambda state: state[1]), seed, mutant, progress)
+    return changes, counts + Counter(files_the_recording_misses=_differs(base))
+
+
 def _all(
-    base: Path, states: Sequence[State], seed: int, mutant: str, progress: Callable[[str], None]
+    base: Path, states: Sequence[State], seed: str, mutant: str, progress: Callable[[str], None]
 ) -> Counter[str]:
     counts, size = Counter[str](), max(1, -(-len(states) // SHARES))
     with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -80,10 +93,10 @@ def _before(base: Path) -> Path:
     return base / "before"
 
 
-def record(base: Path, mutant: str) -> None:
+def record(base: Path, mutant: str, page: int) -> None:
     """The log of one whole life in q-0, with its gateway g-0; `before` gets the files as they were when it began."""
     with queue_shim.Worker(base) as worker:
-        worker.do(base / "q-0", prepare_only=True)
+        worker.do(base / "q-0", prepare_only=True, page=page)
     for name in ("q-0", "g-0"):
         shutil.copytree(base / name, _before(base) / name)
     unsynced = mutant == NO_FOLDER_SYNC
@@ -93,7 +106,7 @@ def record(base: Path, mutant: str) -> None:
         raise RuntimeError(f"the recorded run failed: {told}")
 
 
-def share(base: Path, states: Sequence[State], seed: int, mutant: str) -> Counter[str]:
+def share(base: Path, states: Sequence[State], seed: str, mutant: str) -> Counter[str]:
     """Some states, in the order of the recording, each looked at in a folder of its own."""
     counts, changes, taken = Counter[str](), list(queue_disk.read(_log(base))), 0
     platter, elsewhere = Disk(_before(base)), Disk(_before(base))

@@ -23,6 +23,7 @@ from typing import Any
 from offline_queue import database as store_file
 from offline_queue import erasure, keyring, rotation, upkeep
 from offline_queue.clock import SystemClock
+from offline_queue.database import PAGE_SIZE
 from offline_queue.errors import QueueError
 from offline_queue.models import Entry, Submission
 from offline_queue.outward import Openers
@@ -51,6 +52,7 @@ STAGES = (
     "checkpoint",
     "audit",
 )
+PAGES = (queue_old.PAGE, PAGE_SIZE)  # of files made by older programs, and by this one
 OLD, FIRST, MORE = range(1, 5), range(5, 15), range(15, 19)  # OLD: were there in schema 1
 
 
@@ -87,12 +89,13 @@ class Work:
         self.gateway = FolderGateway(self.gate, receipts, self.shim.step, openers)
         self.signer = load_signer(self.pki.signing_uri)
 
-    def prepare(self) -> None:
-        """Keys, and a queue file of schema 1 with nothing in it, as an older program left it."""
+    def prepare(self, page: int = PAGE_SIZE) -> None:
+        """Keys, and a queue file of schema 1 with the OLD ones in it, as an older program left it. page: bytes of its
+        pages, one of PAGES."""
         self.folder.mkdir()
         shutil.copytree(self.gate.parent / "keys", self.folder / "keys")
         shutil.copyfile(self.gate.parent / "old.marks", self.folder / "marks")
-        shutil.copyfile(self.gate.parent / "old.db", self.folder / "queue.db")
+        shutil.copyfile(self.gate.parent / f"old-{page}.db", self.folder / "queue.db")
 
     def open(self) -> Queue:
         limits = Limits(reserve_bytes=0, open_entries=10**6)
@@ -197,16 +200,16 @@ def break_build(mutant: str) -> type[Work]:
 
 
 def make_base(base: Path, *, sealed: bool = False) -> None:
-    """What all jobs of a campaign share: keys, and a queue file of schema 1 in which the OLD ones wait. sealed: what
+    """What all jobs of a campaign share: keys, and queue files of schema 1 in which the OLD ones wait. sealed: what
     is enqueued after that is sealed to the gateway."""
     pki = make_pki(base / "pki", SystemClock())
     if sealed:
         shutil.copyfile(pki.gateway_sealing_cert, base / SEAL_TO)
     keyring.create(base / "keys", pki.station_vault_key.read_bytes())
     signer = load_signer(pki.signing_uri)
-    made = queue_old.make(
-        base / "old.db", Vault.load(base / "keys"), signer, STATION, [submission(n) for n in OLD]
-    )
+    vault, wanted = Vault.load(base / "keys"), [submission(n) for n in OLD]
+    for page in PAGES:
+        made = queue_old.make(base / f"old-{page}.db", vault, signer, STATION, wanted, page=page)
     (base / "old.marks").write_text(
         "".join(f"saved {entry.submission_id} {entry.sha256}\n" for entry in made)
     )
@@ -241,7 +244,7 @@ def _tell(pipe: int, what: dict[str, Any]) -> None:
 def _inside(job: dict[str, Any], shim: Shim, tell: Callable[[str], None]) -> dict[str, Any]:
     work = break_build(job.get("mutant", ""))(Path(job["folder"]), shim, tell)
     if not work.folder.exists():
-        work.prepare()
+        work.prepare(job.get("page", PAGE_SIZE))
     if job.get("prepare_only"):
         return {"error": "", "count": 0}
     work.gateway.die_at = job.get("die_at_effect", 0)

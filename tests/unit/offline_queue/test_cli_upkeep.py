@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from offline_queue.database import PAGE_SIZE
 from station.cli import queue as queue_cli
 from station.errors import EnvironmentFault
 from station.sim.pki import PkiPaths
@@ -60,7 +61,7 @@ def test_mend_leaves_a_whole_queue_alone_and_saves_what_it_can_of_a_damaged_one(
         assert run(queue_cli, "mend", *more, "--config", str(saved), "--json") == 0
         assert json.loads(capsys.readouterr().out)["whole"] is True
     content = bytearray(database.read_bytes())
-    content[:4096] = bytes(4096)
+    content[:PAGE_SIZE] = bytes(PAGE_SIZE)
     database.write_bytes(content)
     assert run(queue_cli, "mend", "--look", "--config", str(saved)) == 1
     assert "not a database" in capsys.readouterr().out

@@ -16,7 +16,7 @@ import pytest
 from offline_queue import database as database_module
 from offline_queue import migrations
 from offline_queue.clock import boot_id, from_stamp, stamp
-from offline_queue.database import PRAGMAS, Database, wal_bug
+from offline_queue.database import PAGE_SIZE, PRAGMAS, Database, wal_bug
 from offline_queue.errors import StoreFault
 from offline_queue.signers import Signer
 from offline_queue.store import Queue
@@ -89,7 +89,7 @@ def test_overwritten_pages_are_corrupt_not_a_crash(
     queue.close()
     path = tmp_path / "queue.db"
     data = bytearray(path.read_bytes())
-    data[4096 : 4096 * 14] = b"\xee" * 4096 * 13
+    data[PAGE_SIZE : PAGE_SIZE * 5] = b"\xee" * PAGE_SIZE * 4
     path.write_bytes(data)
     with pytest.raises(StoreFault) as error:
         opened().entries()

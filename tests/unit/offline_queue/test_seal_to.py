@@ -12,6 +12,7 @@ import pytest
 
 from offline_queue import carry, erasure, keyring, rotation, salvage
 from offline_queue.clock import SystemClock
+from offline_queue.database import PAGE_SIZE
 from offline_queue.envelope import Manifest
 from offline_queue.errors import DamagedEntry, VaultError
 from offline_queue.outward import Opener, Openers, Recipient
@@ -163,7 +164,7 @@ def test_a_damaged_file_is_mended_without_opening_anything(tmp_path: Path) -> No
         queue.database.checkpoint()
     path = work.folder / "queue.db"
     content = bytearray(path.read_bytes())
-    content[:4096] = bytes(4096)
+    content[:PAGE_SIZE] = bytes(PAGE_SIZE)
     at = content.index(bytes_of[victim][0][2000:2064])
     content[at] ^= 1
     path.write_bytes(content)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from offline_queue.clock import SystemClock
+from offline_queue.database import PAGE_SIZE
 from offline_queue.errors import StoreFault
 from offline_queue.signers import Signer
 from offline_queue.store import Queue
@@ -45,7 +46,7 @@ def test_a_whole_file_and_one_that_is_not_there_are_nothing_to_refuse(parts: syn
 
 def test_a_damaged_file_is_refused_before_anything_is_sent(parts: sync_cli.Parts) -> None:
     content = bytearray(parts.database.read_bytes())
-    content[8192:8704] = b"\xee" * 512
+    content[2 * PAGE_SIZE : 2 * PAGE_SIZE + 512] = b"\xee" * 512
     parts.database.write_bytes(content)
     with pytest.raises(StoreFault) as fault:
         sync_cli._refuse_damage(parts)
