@@ -92,6 +92,7 @@ def serve(
         log_config=None,
         log_level="critical",
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,
         backlog=BACKLOG,
