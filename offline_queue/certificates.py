@@ -9,6 +9,7 @@ four steps.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ Kind = TypeVar("Kind", bound=x509.ExtensionType)
 
 DER = serialization.Encoding.DER
 DEEPEST = 4
+REMEMBERED = 256
 DOCUMENT_SIGNING = ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # RFC 9336
 SIGNING_USES = {
     ExtendedKeyUsageOID.EMAIL_PROTECTION,
@@ -39,7 +41,7 @@ def from_pem(pem: bytes | Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     none."""
     data = pem if isinstance(pem, bytes) else b"\n".join(pem)
     try:
-        return tuple(x509.load_pem_x509_certificates(data))
+        return _of_pem(data)
     except ValueError as error:
         raise CertificateError(
             "certificate.malformed", "no certificate in PEM form here", "name a file with CERTIFICATE blocks"
@@ -49,12 +51,26 @@ def from_pem(pem: bytes | Sequence[bytes]) -> tuple[x509.Certificate, ...]:
 def from_der(der: bytes) -> x509.Certificate:
     """DER bytes to a certificate whose fields can be read. CertificateError `certificate.malformed`."""
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        _ = (certificate.extensions, certificate.subject, certificate.issuer, certificate.public_key())
+        return _of_der(bytes(der))
     except Exception as error:  # the parsers below this raise several unrelated types on hostile bytes
         raise CertificateError(
             "certificate.malformed", "a certificate cannot be read", "ask the sender"
         ) from error
+
+
+# The same few certificates come with every signature: what follows from their bytes alone is remembered, by their bytes.
+# What also depends on the time or on a revocation list never is. Only what could be read is kept.
+
+
+@functools.lru_cache(maxsize=16)
+def _of_pem(data: bytes) -> tuple[x509.Certificate, ...]:
+    return tuple(x509.load_pem_x509_certificates(data))
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _of_der(der: bytes) -> x509.Certificate:
+    certificate = x509.load_der_x509_certificate(der)
+    _ = (certificate.extensions, certificate.subject, certificate.issuer, certificate.public_key())
     return certificate
 
 
@@ -110,6 +126,7 @@ def _search(
     return None
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def _issued(child: x509.Certificate, issuer: x509.Certificate, below: int) -> bool:
     """issuer is an authority that may have `below` authorities under it, and its key signed child."""
     if child.issuer != issuer.subject or not _is_authority(issuer, below):
@@ -145,17 +162,16 @@ def _check_signing_leaf(leaf: x509.Certificate) -> None:
 
 
 def _check_time(certificate: x509.Certificate, at: dt.datetime) -> None:
-    name = certificate.subject.rfc4514_string()
     if at < certificate.not_valid_before_utc:
         raise CertificateError(
             "certificate.not_yet_valid",
-            f"{name} is valid from {certificate.not_valid_before_utc:%Y-%m-%d}",
+            f"{certificate.subject.rfc4514_string()} is valid from {certificate.not_valid_before_utc:%Y-%m-%d}",
             "check the station's clock",
         )
     if at > certificate.not_valid_after_utc:
         raise CertificateError(
             "certificate.expired",
-            f"{name} ended {certificate.not_valid_after_utc:%Y-%m-%d}",
+            f"{certificate.subject.rfc4514_string()} ended {certificate.not_valid_after_utc:%Y-%m-%d}",
             "renew the certificate",
         )
 

@@ -10,6 +10,7 @@ write.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -173,12 +174,15 @@ def _certificate_hash(reference: Any) -> bytes:
 
 def _leaf(wanted: Any, found: tuple[bytes, ...]) -> bytes | None:
     """DER of the certificate with the issuer and serial number the signer names."""
-    for der in found:
-        certificate = asn1_x509.Certificate.load(der)
-        same_serial = certificate.serial_number == wanted["serial_number"].native
-        if same_serial and certificate.issuer.dump() == wanted["issuer"].dump():
-            return der
-    return None
+    named = (wanted["serial_number"].native, wanted["issuer"].dump())
+    return next((der for der in found if _name(der) == named), None)
+
+
+@functools.lru_cache(maxsize=certificates.REMEMBERED)
+def _name(der: bytes) -> tuple[int, bytes]:
+    """Serial number and issuer: the same few certificates come with every signature."""
+    certificate = asn1_x509.Certificate.load(der)
+    return certificate.serial_number, certificate.issuer.dump()
 
 
 def _signing_certificate(parts: _Parts) -> x509.Certificate:
