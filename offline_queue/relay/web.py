@@ -95,7 +95,7 @@ class Desk:
 
     async def _submit(self, client: str, request: Request) -> Response:
         station = self._intake.remembered(client) or await self._threaded(self._intake.station, client)
-        # so far: no stranger's upload is even read
+        # up to here nothing of the upload was read: a stranger's never is
         async with self._slot(station["station_id"]):
             upload = await self._upload(request)
             taken = await self._threaded(self._intake.submit, client, upload)
