@@ -58,7 +58,7 @@ def from_der(der: bytes) -> x509.Certificate:
         ) from error
 
 
-# The same few certificates come with every signature: what follows from their bytes alone is remembered, by their bytes.
+# The same few certificates come with every signature: what follows from their bytes alone is remembered, by them.
 # What also depends on the time or on a revocation list never is. Only what could be read is kept.
 
 

@@ -21,8 +21,8 @@ VARIABLE = "RELAY_HEARTBEAT"
 AGAIN_S = 1.0
 STOP_S = 15.0
 TICK_S = 0.5
-# Memory once used for an upload is kept for the next one: glibc would give it back and get it page by page again, which
-# takes as long as half of the checks. Below 32 MiB, so that a few large uploads do not stay for good. A site may set its own.
+# Memory once used for an upload is kept for the next one: glibc would give it back and get it page by page again, a
+# quarter of an upload's CPU. Only up to 32 MiB, so that large uploads do not stay for good. A site may set its own.
 KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(32 * 2**20)}
 
 

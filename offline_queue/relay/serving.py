@@ -62,7 +62,8 @@ def server_context(listen: Listen) -> ssl.SSLContext:
         raise QueueError("relay.tls", f"{listen.cert}, {listen.key}, {listen.station_ca}: {error}",
                          "check [listen] in relay.toml") from error  # fmt: skip
     context.verify_mode = ssl.CERT_REQUIRED
-    context.num_tickets = 0  # a station resumes no session: two tickets nobody uses are two fifths of a handshake
+    # a station resumes no session: two tickets that nobody uses are two fifths of a handshake
+    context.num_tickets = 0
     return context
 
 

@@ -94,8 +94,9 @@ class Desk:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     async def _submit(self, client: str, request: Request) -> Response:
-        station = self._intake.remembered(client) or await self._threaded(self._intake.station, client)
-        # up to here nothing of the upload was read: a stranger's never is
+        station = self._intake.remembered(client)  # no stranger's upload is even read
+        if station is None:
+            station = await self._threaded(self._intake.station, client)
         async with self._slot(station["station_id"]):
             upload = await self._upload(request)
             taken = await self._threaded(self._intake.submit, client, upload)
