@@ -10,17 +10,14 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import peewee
-
-from offline_queue import audit, audit_seal, claims, cms, countersign, inbox, keyhold, statements, trust
+from offline_queue import audit, audit_seal, claims, countersign, entrance, inbox, keyhold, statements, trust
 from offline_queue.audit import AuditReport
-from offline_queue.clock import Clock, boot_id, stamp
+from offline_queue.clock import Clock, boot_id
 from offline_queue.database import Database
-from offline_queue.envelope import Manifest, check
-from offline_queue.errors import DamagedEntry, QueueConflict, VaultError
-from offline_queue.lookup import Lookup, payload_aad
+from offline_queue.envelope import check
+from offline_queue.errors import DamagedEntry, VaultError
+from offline_queue.lookup import Lookup
 from offline_queue.models import (
     CheckReport,
     Claim,
@@ -29,19 +26,15 @@ from offline_queue.models import (
     QuarantinedResponse,
     StoredResponse,
     Submission,
-    Tables,
 )
 from offline_queue.revocation import Revocation
 from offline_queue.room import Limits, Room, free_bytes
-from offline_queue.sealed import digest_beside, is_for_gateway, parse
 from offline_queue.signers import Signer
-from offline_queue.states import Event, State
+from offline_queue.states import Event
 from offline_queue.trust import TimeSource, Trust
 from offline_queue.vault import Vault
 
 __all__ = ["Limits", "Queue", "free_bytes"]
-
-HEAD_BYTES = 4096  # of sealed bytes: more than stands before the ciphertext
 
 
 class Queue(Lookup):
@@ -53,6 +46,7 @@ class Queue(Lookup):
     ) -> None:
         super().__init__(database, vault)
         self.station_id = station_id
+        self._entrance = entrance.Entrance(database, vault, station_id)
         self.room = Room(database, limits, free)
         self._hold = keyhold.hold(database.path, vault)
 
@@ -131,94 +125,12 @@ class Queue(Lookup):
         """
         check(submission, self.station_id)
         digest = hashlib.sha256(submission.payload).hexdigest()
-        row = self._find(submission)
+        row = self._entrance.find(submission)
         if row is None:
             countersign.require_fit(self, signer)
             self.room.check(len(submission.payload))  # the clock is looked at when it is dated
-            sealed = self._vault.seal_submission(submission.payload, payload_aad(submission.submission_id))
-            row = self._stored(submission, digest, sealed, signer)
-        return self._same(row, submission, digest)
-
-    def _stored(self, submission: Submission, digest: str, sealed: bytes, signer: Signer) -> dict[str, Any]:
-        """The row it has now; another's, where another process was quicker with this id or TCN."""
-        try:
-            with self.database.write() as tables:
-                return self._insert(tables, submission, digest, sealed, signer)
-        except peewee.IntegrityError:
-            row = self._find(submission)
-            if row is None:
-                raise
-            return row
-
-    def _insert(
-        self, tables: Tables, submission: Submission, digest: str, sealed: bytes, signer: Signer
-    ) -> dict[str, Any]:
-        aad = payload_aad(submission.submission_id)
-        if not self._vault.is_current(sealed[:HEAD_BYTES]):  # a rotation came between
-            sealed = self._vault.renewed(sealed, aad)
-        now, trusted = self.database.clock.utcnow(), trust.assess(self.database, tables)
-        if trusted is Trust.UNKNOWN:  # the clock was set since check_room
-            raise trust.untrusted(now)
-        clear = self._clear_columns(submission, digest, stamp(now)) | {"clock_trust": str(trusted)}
-        row = statements.add_submission(self.database, clear)
-        seq = row["seq"]
-        manifest = Manifest(
-            submission_id=submission.submission_id,
-            tcn=submission.tcn,
-            tot=submission.tot,
-            ori=submission.ori,
-            station_id=self.station_id,
-            seq=seq,
-            created_at=now,
-            sha256=digest,
-            size=len(submission.payload),
-            prev_audit=statements.audit_head(self.database)[1].hex(),
-        ).to_bytes()
-        signature = cms.sign_detached(manifest, signer, now)
-        stored = {"seq": seq, "sealed": sealed, "sealed_sha256": digest_beside(sealed)}
-        statements.add(self.database, "payload", stored)
-        statements.add(self.database, "envelope", {"seq": seq, "manifest": manifest, "signature": signature})
-        detail = {
-            "sha256": digest,
-            "size": len(submission.payload),
-            "tcn": submission.tcn,
-            "tot": submission.tot,
-        }
-        detail["manifest_sha256"] = hashlib.sha256(manifest).hexdigest()
-        if is_for_gateway(sealed):
-            detail["sealed_to"] = parse(sealed[:HEAD_BYTES]).key_id.hex()
-        audit.append(self.database, tables, "enqueued", submission.submission_id, detail)
-        audit_seal.seal(self.database, tables, signer, self.station_id, "submission")
-        return row
-
-    def _clear_columns(self, submission: Submission, digest: str, created_at: str) -> dict[str, Any]:
-        return {
-            "submission_id": submission.submission_id,
-            "tcn": submission.tcn,
-            "tot": submission.tot,
-            "ori": submission.ori,
-            "station_id": self.station_id,
-            "priority": submission.priority,
-            "state": str(State.READY),
-            "size": len(submission.payload),
-            "sha256": digest,
-            "created_at": created_at,
-            "boot": self.database.boot,
-            "monotonic_ms": claims.now_ms(self.database),
-        }
-
-    def _find(self, submission: Submission) -> dict[str, Any] | None:
-        return statements.submission_like(self.database, submission.submission_id, submission.tcn)
-
-    def _same(self, row: dict[str, Any], submission: Submission, digest: str) -> Entry:
-        wanted = (submission.submission_id, submission.tcn, digest)
-        if (row["submission_id"], row["tcn"], row["sha256"]) != wanted:
-            raise QueueConflict(
-                "queue.conflict",
-                f"id {submission.submission_id} or TCN {submission.tcn} is used by submission {row['submission_id']}",
-                "give the new submission its own id and TCN",
-            )
-        return self._entry(row)
+            row = self._entrance.put(submission, digest, signer)
+        return self._entry(entrance.same(row, submission, digest))
 
     # sending
 
