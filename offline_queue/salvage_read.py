@@ -15,32 +15,13 @@ from typing import Any
 
 from offline_queue import salvage_carve
 from offline_queue.envelope import LARGEST_PAYLOAD
+from offline_queue.salvage_format import SHAPES, Unreadable, fits, record_types, value, varint, wide
 
 Row = dict[str, Any]
 TABLE_LEAF, INDEX_LEAF, INDEX_INNER = 0x0D, 0x0A, 0x02
 MAGIC = b"SQLite format 3\0"
 SIZES = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
 LARGEST_ROW = LARGEST_PAYLOAD + 64 * 1024
-# Field types of each table's rows: n the number of the row, t text, b blob, i integer; ? any, which may be absent at
-# the end, in rows of an older schema. Capital letters: may be NULL. Tables of which the rest can be told from the chain
-# are not here.
-SHAPES = {
-    "submission": "ntttttitittt" + "ii" + "?" * 14,
-    "payload": "nbt",
-    "envelope": "nbb",
-    "receipt": "nbbttt",
-    "response": "ntttbbt",
-    "response_quarantine": "nItttbt",
-    "audit": "nttitTtbb?",
-    "audit_seal": "nbbt",
-    "counter_signature": "iibtt",
-    "cursor": "ti",
-}
-INTEGERS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
-
-
-class Unreadable(ValueError):
-    """This cell is no row."""
 
 
 class Recovered:
@@ -145,11 +126,11 @@ class Recovered:
     def _sort_in(self, page: int, at: int) -> bool:
         """False when this is no record."""
         try:
-            types = self._types(*self._local(page, at)[:2])[1]
+            types = record_types(self._map, *self._local(page, at)[:2])[1]
         except Unreadable:
             return False
         for table, shape in SHAPES.items():
-            if _fits(types, shape):
+            if fits(types, shape):
                 self._cells[table].append((page, at))
                 break
         return True
@@ -164,42 +145,30 @@ class Recovered:
         kind = self._kind(page)
         if kind == INDEX_INNER:
             at += 4
-        size, at = self._varint(at)
-        number, at = self._varint(at) if kind == TABLE_LEAF else (0, at)
+        size, at = varint(self._map, at)
+        number, at = varint(self._map, at) if kind == TABLE_LEAF else (0, at)
         if not 0 < size <= LARGEST_ROW:
             raise Unreadable
         least = (self._size - 12) * 32 // 255 - 23
         most = self._size - 35 if kind == TABLE_LEAF else (self._size - 12) * 64 // 255 - 23
         here = least + (size - least) % (self._size - 4)
         local = size if size <= most else here if here <= most else least
-        if at + local > (page + 1) * self._size:
+        following = 4 if size > local else 0  # bytes of the number of the page it goes on in
+        if at + local + following > (page + 1) * self._size:
             raise Unreadable
         return at, local, size, number
 
-    def _types(self, at: int, local: int) -> tuple[int, list[int]]:
-        """(where the fields begin, their serial types)."""
-        length, place = self._varint(at)
-        if not 1 < length <= local:
-            raise Unreadable
-        types = []
-        while place < at + length:
-            kind, place = self._varint(place)
-            types.append(kind)
-        if place != at + length:
-            raise Unreadable
-        return length, types
-
     def _record(self, page: int, at: int) -> tuple[int, list[Any]]:
         start, local, size, number = self._local(page, at)
-        length, types = self._types(start, local)
+        length, types = record_types(self._map, start, local)
         content = self._map[start : start + local]
         if size > local:
             content += self._overflow(struct.unpack_from(">I", self._map, start + local)[0], size - local)
         fields, place = [], length
         for kind in types:
-            wide = _wide(kind)
-            fields.append(_value(kind, content[place : place + wide]))
-            place += wide
+            size_here = wide(kind)
+            fields.append(value(kind, content[place : place + size_here]))
+            place += size_here
         if place != size:
             raise Unreadable
         return number, fields
@@ -215,45 +184,3 @@ class Recovered:
             left -= take
             page = struct.unpack_from(">I", self._map, start)[0]
         return b"".join(parts)
-
-    def _varint(self, at: int) -> tuple[int, int]:
-        value = 0
-        for n in range(9):
-            if at + n >= len(self._map):
-                raise Unreadable
-            byte = self._map[at + n]
-            if n == 8:
-                return (value << 8 | byte), at + 9
-            value = value << 7 | byte & 0x7F
-            if byte < 0x80:
-                return value, at + n + 1
-        raise Unreadable
-
-
-def _wide(kind: int) -> int:
-    if kind >= 12:
-        return (kind - 12) // 2
-    return {7: 8}.get(kind) or INTEGERS.get(kind, 0)
-
-
-def _value(kind: int, raw: bytes) -> Any:
-    if kind >= 12:
-        return raw.decode("utf-8", "replace") if kind & 1 else raw
-    if kind == 7:
-        return struct.unpack(">d", raw)[0]
-    if kind in INTEGERS:
-        return int.from_bytes(raw, "big", signed=True)
-    return {8: 0, 9: 1}.get(kind)
-
-
-def _fits(types: Sequence[int], shape: str) -> bool:
-    least = len(shape.rstrip("?"))
-    return least <= len(types) <= len(shape) and all(map(_is, types, shape))
-
-
-def _is(kind: int, wanted: str) -> bool:
-    if wanted == "?" or (kind == 0 and (wanted == "n" or wanted.isupper())):
-        return True
-    if kind >= 12:
-        return wanted.lower() == ("t" if kind & 1 else "b")
-    return wanted.lower() == "i" and kind in (1, 2, 3, 4, 5, 6, 8, 9)

@@ -21,7 +21,8 @@ from offline_queue import durable, salvage, salvage_carve, wal
 from offline_queue.clock import SystemClock
 from offline_queue.database import PAGE_SIZE
 from offline_queue.errors import StoreFault
-from offline_queue.salvage_read import SHAPES, Recovered
+from offline_queue.salvage_format import SHAPES
+from offline_queue.salvage_read import Recovered
 from offline_queue.states import State
 from offline_queue.vault import Vault
 from station.bench.queue_gate import submission
@@ -135,6 +136,19 @@ def test_what_pointers_lead_to_is_found_without_them(life: Path) -> None:
 def test_no_bytes_make_the_carver_fail(page: bytes) -> None:
     patterns = [salvage_carve.pattern(shape) for shape in SHAPES.values() if shape.startswith("n")]
     assert all(0 <= start < len(page) for start in salvage_carve.starts(page, patterns))
+
+
+def test_a_row_whose_next_page_would_be_named_beyond_the_file_is_none(tmp_path: Path) -> None:
+    """476 bytes of its 2,000 would lie here (fileformat2, 1.6), and end where the page and the file end."""
+    page = bytearray(512)
+    page[:8] = b"\x0d\0\0\0\x01\0\0\0"
+    page[8:10] = (33).to_bytes(2)
+    page[33:41] = b"\x8f\x50\x01" + b"\x05\x00\x9f\x22\x0d"
+    first = (b"SQLite format 3\0" + (512).to_bytes(2)).ljust(512, b"\0")
+    (tmp_path / "cut.db").write_bytes(first + page)
+    columns = {"payload": ["seq", "sealed", "sealed_sha256"]}
+    with closing(Recovered(tmp_path / "cut.db", columns)) as found:
+        assert list(found.rows("payload")) == []
 
 
 def test_a_head_that_goes_on_beyond_the_page_is_none() -> None:
