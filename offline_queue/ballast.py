@@ -33,7 +33,7 @@ class Ballast:
     @property
     def missing(self) -> int:
         """Bytes to make it whole."""
-        return max(0, self.size - self.held) if self.size else 0
+        return max(0, self.size - self.held)
 
     def make(self) -> bool:
         """Take the space. False when the disk does not give it: then nothing of it is kept."""

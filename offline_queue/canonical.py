@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from types import NoneType
 from typing import Any
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -45,7 +44,7 @@ def _no_constant(name: str) -> Any:
 
 
 def _refuse_floats(value: object) -> None:
-    if isinstance(value, (str, int, NoneType)):
+    if isinstance(value, (str, int)) or value is None:
         return
     if isinstance(value, float):
         raise TypeError("a float has no canonical form")

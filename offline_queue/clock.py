@@ -42,8 +42,7 @@ def boot_id(source: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
 
 def stamp(moment: dt.datetime) -> str:
     """UTC with milliseconds, e.g. 2026-11-23T19:05:01.250Z (CJIS AU-8 asks for hundredths of a second)."""
-    utc = moment if moment.tzinfo is dt.UTC else moment.astimezone(dt.UTC)
-    return utc.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_stamp(text: str) -> dt.datetime:

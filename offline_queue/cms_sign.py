@@ -88,9 +88,7 @@ def _time(moment: dt.datetime) -> bytes:
     """UTCTime from 1950 to 2049, GeneralizedTime outside (RFC 5652, 11.3)."""
     utc = moment.astimezone(dt.UTC)
     if 1950 <= utc.year < 2050:
-        _, month, day, hour, minute, second, *_ = utc.timetuple()
-        text = f"{utc.year % 100:02}{month:02}{day:02}{hour:02}{minute:02}{second:02}Z"
-        return _tlv(UTC_TIME, text.encode())
+        return _tlv(UTC_TIME, f"{utc:%y%m%d%H%M%SZ}".encode())
     return _tlv(GENERALIZED_TIME, f"{utc.year:04}{utc:%m%d%H%M%SZ}".encode())
 
 

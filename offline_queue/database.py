@@ -11,7 +11,6 @@ write or checkpoint at the same instant: SQLite 3.7.0 to 3.51.2 can corrupt a WA
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import sqlite3
@@ -22,20 +21,19 @@ from typing import Any
 
 import peewee
 
-from offline_queue import durable
+from offline_queue import durable, store_faults
 from offline_queue.clock import Clock, boot_id
 from offline_queue.durable import sync_file, sync_folder
 from offline_queue.errors import StoreFault
 from offline_queue.migrations import migrations
 from offline_queue.models import Tables
+from offline_queue.store_faults import translated
 from offline_queue.trust import TimeSource
 
 APPLICATION_ID = 0x4C535131  # "LSQ1"
 BUSY_S = 10.0
 LOCK_POLL_S = 0.005
-PAGE_SIZE = (
-    16384  # of a new file: a quarter of the steps of SQLite's 4096 (decision 0013); old files keep theirs
-)
+PAGE_SIZE = 16384  # of a new file; old ones keep SQLite's 4096 (decision 0013)
 SHARED = 0o660  # web and sync are different users of one group; the umask has the last word
 PRAGMAS: dict[str, str | int] = {
     "journal_mode": "wal",
@@ -53,89 +51,10 @@ PRAGMAS: dict[str, str | int] = {
     "secure_delete": 1,  # what is erased is overwritten in the file
 }
 
-TROUBLE = (peewee.DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError, OSError)
-FAULTS: dict[str, tuple[str, str, str]] = {
-    "SQLITE_FULL": (
-        "queue.disk_full",
-        "the disk is full",
-        "free space; waiting submissions are kept and sent later",
-    ),
-    "SQLITE_READONLY": (
-        "queue.read_only",
-        "the disk can only be read",
-        "check the card and mount it for writing",
-    ),
-    "SQLITE_CORRUPT": (
-        "queue.corrupt",
-        "the database is damaged",
-        "stop livescan-web and livescan-sync, then: station queue mend",
-    ),
-    "SQLITE_NOTADB": (
-        "queue.corrupt",
-        "this is not a database",
-        "stop livescan-web and livescan-sync, then: station queue mend",
-    ),
-    "SQLITE_BUSY": ("queue.busy", "another process holds the database", "try again; see which process hangs"),
-    "SQLITE_LOCKED": (
-        "queue.busy",
-        "another process holds the database",
-        "try again; see which process hangs",
-    ),
-    "SQLITE_IOERR": ("queue.disk_error", "the disk reports an error", "replace the card or disk soon"),
-    "SQLITE_CANTOPEN": (
-        "queue.cannot_open",
-        "the database cannot be opened",
-        "check its folder, owner and mode",
-    ),
-    "SQLITE_PERM": ("queue.cannot_open", "the database cannot be opened", "check its folder, owner and mode"),
-}
-
 
 def wal_bug(version: str = sqlite3.sqlite_version) -> bool:
     """This SQLite has the WAL-reset bug (fixed in 3.51.3). The queue avoids it; `doctor` names it."""
     return (3, 7, 0) <= tuple(int(part) for part in version.split(".")[:3]) < (3, 51, 3)
-
-
-@contextlib.contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """SQLite and operating system errors inside become StoreFault. A broken constraint is ours to fix: it
-    passes."""
-    try:
-        yield
-    except peewee.IntegrityError:
-        raise
-    except TROUBLE as error:
-        raise _fault(path, error) from error
-
-
-def _fault(path: Path, error: Exception) -> StoreFault:
-    if isinstance(error, OSError):
-        return of_system(path, error)
-    if isinstance(
-        error, UnicodeDecodeError
-    ):  # text that was never written, in a row or in SQLite's own message
-        code, message, advice = FAULTS["SQLITE_CORRUPT"]
-        return StoreFault(code, f"{path}: {message} (text that is none)", advice)
-    for name in _error_names(error):
-        for known, (code, message, advice) in FAULTS.items():
-            if name == known or name.startswith(known + "_"):
-                return StoreFault(code, f"{path}: {message} ({name})", advice)
-    return StoreFault("queue.database", f"{path}: {error}", "run: station queue verify")
-
-
-def of_system(path: Path, error: OSError) -> StoreFault:
-    """What the operating system refused, as the same codes."""
-    known = {errno.ENOSPC: "SQLITE_FULL", errno.EROFS: "SQLITE_READONLY", errno.EIO: "SQLITE_IOERR"}
-    code, message, advice = FAULTS[known.get(error.errno or 0, "SQLITE_CANTOPEN")]
-    return StoreFault(code, f"{path}: {message} ({error.strerror})", advice)
-
-
-def _error_names(error: BaseException | None) -> Iterator[str]:
-    """SQLite's names of this error and those before it: on a full disk SQLite has rolled back by itself, and the
-    ROLLBACK that follows fails with an error that says nothing."""
-    while error is not None:
-        yield str(getattr(getattr(error, "orig", error), "sqlite_errorname", ""))
-        error = error.__context__
 
 
 class Database:
@@ -148,9 +67,7 @@ class Database:
         self.time_source: TimeSource | None = None  # None: the wall clock is vouched for from outside
         self.tables = Tables(connection)
         self.newest: tuple[int, bytes] | None = None  # audit row of the transaction that runs
-        self.seen: dict[str, Any] | None = (
-            None  # what it has read of tables with one row, which nobody else changes
-        )
+        self._seen: dict[str, tuple[Any, ...] | None] | None = None  # see one_row
         self._connection = connection
         self._lock_file = lock_file
         self._mutex = threading.RLock()
@@ -201,10 +118,10 @@ class Database:
             self.newest = None
             try:
                 with self._connection.atomic("IMMEDIATE"):
-                    self.seen = {}
+                    self._seen = {}
                     yield self.tables
             finally:
-                self.seen = None
+                self._seen = None
             if (appended := self._appended()) is not None:
                 durable.note_head(self.path, *appended)
 
@@ -224,8 +141,22 @@ class Database:
                 return list(self._connection.execute_sql(statement, parameters).fetchall())
             except peewee.IntegrityError:
                 raise
-            except TROUBLE as error:
-                raise _fault(self.path, error) from error
+            except store_faults.TROUBLE as error:
+                raise store_faults.of(self.path, error) from error
+
+    def one_row(self, statement: str) -> tuple[Any, ...] | None:
+        """The row of a table that has at most one. A write transaction reads it once: nobody else can change it
+        meanwhile."""
+        with self._mutex:
+            seen = {} if self._seen is None else self._seen
+            if statement not in seen:
+                seen[statement] = next(iter(self.sql(statement)), None)
+            return seen[statement]
+
+    def changed(self, statement: str, row: tuple[Any, ...]) -> None:
+        """Call after each change of such a table, with what `statement` would read now."""
+        if self._seen is not None:
+            self._seen[statement] = row
 
     def checkpoint(self) -> None:
         """Move the WAL into the file and empty it; a reader of another process can keep it from being emptied."""
@@ -245,8 +176,7 @@ class Database:
             deadline = self.clock.monotonic() + BUSY_S
             while not _try_lock(self._lock_file):
                 if self.clock.monotonic() > deadline:
-                    code, message, advice = FAULTS["SQLITE_BUSY"]
-                    raise StoreFault(code, f"{self.path}: {message}", advice)
+                    raise store_faults.busy(self.path)
                 self.clock.sleep(LOCK_POLL_S)
             try:
                 yield
@@ -314,7 +244,7 @@ def _create_files(path: Path) -> int:
             os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, SHARED))
         return os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, SHARED)
     except OSError as error:
-        raise of_system(path, error) from error
+        raise store_faults.of_system(path, error) from error
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from offline_queue import audit_rows, durable, examine, wal
 from offline_queue.clock import Clock
-from offline_queue.database import Database, translated
+from offline_queue.database import Database
 from offline_queue.durable import Head
 from offline_queue.errors import StoreFault
 from offline_queue.examine import Chain
@@ -26,6 +26,7 @@ from offline_queue.salvage_chain import put_chain, said_hash, signed_heads
 from offline_queue.salvage_read import Recovered, Row
 from offline_queue.salvage_rows import Fate, Rows, put_rest
 from offline_queue.store import Queue
+from offline_queue.store_faults import translated
 from offline_queue.trust import TimeSource
 from offline_queue.vault import Vault
 

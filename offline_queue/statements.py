@@ -57,7 +57,7 @@ def move_submission(database: Database, seq: int, state: str, changes: Mapping[s
 
 def audit_head(database: Database) -> tuple[int, bytes]:
     """Number and hash of the last audit row; 0 and zeroes before the first."""
-    row = one_row(database, _AUDIT_HEAD)
+    row = database.one_row(_AUDIT_HEAD)
     if row is None:
         advice = "stop livescan-web and livescan-sync, then: station queue mend"
         raise StoreFault("queue.corrupt", f"{database.path}: the head of the audit chain is gone", advice)
@@ -66,22 +66,7 @@ def audit_head(database: Database) -> tuple[int, bytes]:
 
 def move_audit_head(database: Database, last_id: int, digest: bytes) -> None:
     database.sql("UPDATE audit_head SET last_id = ?, hash = ?", (last_id, digest))
-    changed(database, _AUDIT_HEAD, (last_id, digest))
-
-
-def one_row(database: Database, statement: str) -> tuple[Any, ...] | None:
-    """The row of a table that has at most one. Read once a write transaction: nobody else can change it meanwhile."""
-    seen = {} if database.seen is None else database.seen
-    if statement not in seen:
-        seen[statement] = next(iter(database.sql(statement)), None)
-    row: tuple[Any, ...] | None = seen[statement]
-    return row
-
-
-def changed(database: Database, statement: str, row: tuple[Any, ...]) -> None:
-    """Call after each change of such a table, with what `statement` would read now."""
-    if database.seen is not None:
-        database.seen[statement] = row
+    database.changed(_AUDIT_HEAD, (last_id, digest))
 
 
 def is_sealed(database: Database, audit_id: int) -> bool:

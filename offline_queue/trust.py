@@ -17,7 +17,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offline_queue import statements
 from offline_queue.clock import from_stamp, stamp
 from offline_queue.errors import ClockUntrusted
 
@@ -124,7 +123,7 @@ def untrusted(now: dt.datetime) -> ClockUntrusted:
 
 
 def _floor(database: Database) -> dict[str, Any] | None:
-    row = statements.one_row(database, _FLOOR_ROW)
+    row = database.one_row(_FLOOR_ROW)
     return dict(zip(FLOOR, row, strict=True)) if row else None
 
 
@@ -150,4 +149,4 @@ def _write(database: Database, tables: Tables, trust: Trust) -> None:
         tables.clock_floor.insert(row | {"one": 1}).execute()
     else:
         tables.clock_floor.update(**row).execute()
-    statements.changed(database, _FLOOR_ROW, tuple(row[name] for name in FLOOR))
+    database.changed(_FLOOR_ROW, tuple(row[name] for name in FLOOR))

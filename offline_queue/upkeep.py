@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offline_queue import durable
-from offline_queue.database import APPLICATION_ID, SHARED, translated
+from offline_queue.database import APPLICATION_ID, SHARED
 from offline_queue.durable import sync_file, sync_folder
 from offline_queue.errors import StoreFault
 from offline_queue.states import State
 from offline_queue.store import Queue
+from offline_queue.store_faults import translated
 
 
 @dataclass(frozen=True)
