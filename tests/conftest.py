@@ -7,11 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
-# How long an example takes says nothing on a machine that does other work: a time-out ends what hangs.
-settings.register_profile("station", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("station")
+pytest_plugins = [f"tests.kit.{name}" for name in ("limits", "left_behind", "campaign", "progress", "order")]
 
 REPO = Path(__file__).resolve().parent.parent
 

@@ -29,7 +29,6 @@ def show(station, judge, frame):
     return verdict
 
 
-@pytest.mark.timeout(120)
 def test_the_officer_sees_the_cause_its_place_and_how_long_to_hold_still(screen, station, shots):
     sign_in(screen)
     new_booking(screen)

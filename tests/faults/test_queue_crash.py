@@ -32,7 +32,7 @@ def campaign(repo: Path, folder: Path, points: list[int], seal_to: str = "") -> 
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.limits(cpu_s=300)
 @pytest.mark.parametrize(("seal_to", "sealed"), [("", 0), ("gateway", 3)])
 def test_killed_at_any_sampled_point_everything_saved_arrives_exactly_once(
     repo: Path, tmp_path: Path, seal_to: str, sealed: int

@@ -24,8 +24,7 @@ from station.sim.postgres import Server, postgres, programs
 from station.sim.relay_world import County, make_county, process
 
 pytestmark = [
-    pytest.mark.timeout(300),
-    pytest.mark.slow,
+    pytest.mark.limits(cpu_s=300, waiting_s=300),
     pytest.mark.skipif(
         programs() is None, reason="no PostgreSQL server programs: the Debian package postgresql has them"
     ),

@@ -29,8 +29,7 @@ from tests.unit.records.kit import HEADER
 from tests.unit.sim.gateway_kit import transaction
 
 pytestmark = [
-    pytest.mark.timeout(300),
-    pytest.mark.slow,
+    pytest.mark.limits(cpu_s=300, waiting_s=300),
     pytest.mark.skipif(
         programs() is None, reason="no PostgreSQL server programs: the Debian package postgresql has them"
     ),

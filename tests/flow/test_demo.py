@@ -17,7 +17,7 @@ from station.__main__ import main
 from station.records.decode import decode
 
 REPO = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.limits(cpu_s=300, waiting_s=300)
 
 
 @pytest.fixture(scope="module")

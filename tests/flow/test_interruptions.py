@@ -12,7 +12,7 @@ from station.demo.story import STORY, tell
 from station.demo.world import World
 from station.progress import Progress
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.limits(cpu_s=400, waiting_s=300)
 
 
 def test_web_sync_and_gateway_killed_at_named_moments_submit_once(tmp_path: Path) -> None:

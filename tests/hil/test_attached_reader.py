@@ -35,7 +35,7 @@ from tests.contract.test_reader import (  # noqa: F401  collected here, with the
 )
 from tests.hil.units import Assistant, Unit, units
 
-pytestmark = [pytest.mark.hil, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.hil, pytest.mark.limits(cpu_s=300, waiting_s=600)]
 RECOVERY_S = 3.0
 _REASON = "no reader was named: ./run hil tests what is plugged in"
 

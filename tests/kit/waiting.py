@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pytest
 
@@ -24,26 +24,32 @@ STEP_S = 0.01
 _NS = 1e9
 
 
-def busy_seconds(root: int | None = None) -> dict[int, float]:
-    """Seconds that each process of the tree below `root` (this process if None) ran or queued for a processor.
+class Work(NamedTuple):
+    """Seconds that a process had a processor, and seconds that it stood in the queue for one."""
 
-    Read from /proc/PID/task/*/schedstat; empty where the kernel keeps no such count.
+    ran: float
+    queued: float
+
+
+def work_of(root: int) -> dict[int, Work]:
+    """The work of each process of the tree below `root`, itself included; empty where the kernel keeps no count.
+
+    From /proc/PID/task/*/schedstat (Documentation/scheduler/sched-stats.rst of the kernel).
     """
-    found: dict[int, float] = {}
-    waiting = [os.getpid() if root is None else root]
+    found: dict[int, Work] = {}
+    waiting = [root]
     while waiting:
         pid = waiting.pop()
+        ran = queued = 0
         try:
-            tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        except OSError:
-            continue
-        for task in tasks:
-            try:
-                ran, queued, _ = (task / "schedstat").read_text().split()
-                found[pid] = found.get(pid, 0.0) + (int(ran) + int(queued)) / _NS
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                words = (task / "schedstat").read_text().split()
+                ran, queued = ran + int(words[0]), queued + int(words[1])
                 waiting += map(int, (task / "children").read_text().split())
-            except (OSError, ValueError):
-                continue
+        except (OSError, ValueError, IndexError):
+            pass  # it ended while it was read: what was read of it counts
+        if ran or queued:
+            found[pid] = Work(ran / _NS, queued / _NS)
     return found
 
 
@@ -51,17 +57,17 @@ class Waited:
     """Seconds in which a tree of processes only waited, added up from one call of `seconds` to the next."""
 
     def __init__(self, root: int | None = None) -> None:
-        self._root = root
+        self._root = os.getpid() if root is None else root
         self._at = time.monotonic()
-        self._busy = busy_seconds(root)
+        self._work = work_of(self._root)
         self._sum = 0.0
 
     def seconds(self) -> float:
         """The sum so far. What ran or queued since the last call is taken off the time that passed."""
-        now, busy = time.monotonic(), busy_seconds(self._root)
-        worked = sum(max(0.0, spent - self._busy.get(pid, 0.0)) for pid, spent in busy.items())
-        self._sum += max(0.0, now - self._at - worked)
-        self._at, self._busy = now, busy
+        now, work = time.monotonic(), work_of(self._root)
+        busy = sum(max(0.0, sum(spent) - sum(self._work.get(pid, (0.0,)))) for pid, spent in work.items())
+        self._sum += max(0.0, now - self._at - busy)
+        self._at, self._work = now, work
         return self._sum
 
 
