@@ -39,8 +39,10 @@ class Cable:
         self._cut.clear()
 
     def close(self) -> None:
-        """Stop relaying for good."""
+        """Stop relaying for good. Closing alone would leave the accepting thread in its call."""
         self.cut()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:

@@ -134,6 +134,7 @@ def test_a_reader_that_babbles_interrupts_without_end_does_not_hold_up_the_deadl
     with pytest.raises(CaptureRetry) as caught:
         bench.reader.capture(CaptureRequest(CaptureKind.PLAIN, finger_s=0.2))
     assert caught.value.code == "capture.no_finger"
+    bench.reader.close()
 
 
 def test_a_piece_of_an_image_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
