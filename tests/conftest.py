@@ -51,6 +51,12 @@ def clock() -> FrozenClock:
 
 
 @pytest.fixture(scope="session")
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """True under --all: a sample of a campaign takes more of it."""
+    return bool(request.config.option.all)
+
+
+@pytest.fixture(scope="session")
 def repo() -> Path:
     """The top folder of this repository."""
     return REPO

@@ -88,6 +88,7 @@ def go_through(page, station, upto):
         )
 
 
+@pytest.mark.long
 def test_a_person_is_booked_from_sign_in_to_receipt(screen, station, shots):
     page = screen
     page.goto("/")

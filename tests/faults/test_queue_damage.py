@@ -7,6 +7,7 @@ import pytest
 from station.bench import queue_damage
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sealed", [False, True], ids=["own key", "sealed to the gateway"])
 def test_a_damaged_sector_is_found_before_sending_and_the_rest_is_sent(sealed: bool) -> None:
     told = queue_damage.run(14, seed=3, sealed=sealed)

@@ -94,6 +94,7 @@ def check(config: Path) -> int:
     return subprocess.run(command, capture_output=True, check=False).returncode
 
 
+@pytest.mark.long
 def test_workers_killed_under_load_lose_and_double_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_relay, "KILLS", 2)
     monkeypatch.setattr(queue_relay, "SIZE", 64 * 1024)
@@ -120,6 +121,7 @@ def test_a_station_gets_receipt_answers_and_the_bureaus_receipt(server: Server, 
             assert b"ST-002" in shown.read()
 
 
+@pytest.mark.long
 def test_a_server_that_crashes_keeps_everything_that_was_acknowledged(server: Server, county: County) -> None:
     with bureau(county) as url:
         config = county.config(server.url, url)
@@ -140,6 +142,7 @@ def test_a_server_that_crashes_keeps_everything_that_was_acknowledged(server: Se
         assert check(config) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way_back", ["pg_dump", "base backup"])
 def test_from_a_backup_everything_in_it_is_sent_once(server: Server, county: County, way_back: str) -> None:
     """Between backup and loss the bureau got some of it: the relay that comes back asks, and doubles nothing."""

@@ -36,7 +36,8 @@ def test_web_sync_and_gateway_killed_at_named_moments_submit_once(tmp_path: Path
     assert held_by_gateway(tmp_path / "gateway") == 1
 
 
-@pytest.mark.parametrize("seed", [101, 102])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(101, 107))
 def test_random_interruptions_submit_once(seed: int) -> None:
     row = one_run(seed, 4, ["web", "sync", "gateway", "cable"])
     assert row.error == ""
