@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.kit import progress
+from tests.kit import progress, seconds
 from tests.kit.order import pytest_collection_modifyitems
 from tests.unit.kit.toys import run_toy
 
@@ -60,3 +60,13 @@ def test_broken(broken): pass
 
 def test_every_file_of_the_table_is_there(repo: Path) -> None:
     assert [file for file in progress.seconds_by_file() if not (repo / file).exists()] == []
+
+
+def test_the_table_of_seconds_is_written_from_a_report(tmp_path: Path) -> None:
+    (tmp_path / "r.xml").write_text(
+        '<testsuites><testsuite><testcase classname="tests.unit.test_a" name="x" time="1.25"/>'
+        '<testcase classname="tests.unit.test_a.TestIt" name="y" time="2.5"/>'
+        '<testcase classname="tests.unit.test_b" name="z" time="0.5"/></testsuite></testsuites>'
+    )
+    seconds.write(seconds.by_file(tmp_path / "r.xml"), tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "file,seconds\ntests/unit/test_a.py,4\n"
