@@ -105,6 +105,7 @@ class Progress:
             reporter.rewrite(line, erase=True)
             if lasting:
                 reporter.write_line("")
+        reporter.flush()
 
 
 def pytest_configure(config: pytest.Config) -> None:
