@@ -1,0 +1,130 @@
+"""What is changed: one row an area. And for each source file the tests that know it best."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.mutants.sites import Change, changes
+
+
+@dataclass(frozen=True)
+class Area:
+    """files: patterns below the tree. sort: of change (`sites.SORTS`). limit: which share may survive."""
+
+    name: str
+    files: tuple[str, ...]
+    sort: str
+    limit: float
+    never: tuple[str, ...] = ()
+
+
+AREAS = (
+    Area(
+        "states",
+        (
+            "drivers/*.py",
+            "offline_queue/*.py",
+            "offline_queue/relay/*.py",
+            "station/*.py",
+            "station/kiosk/*.py",
+        ),
+        "moves",
+        0.0,
+    ),
+    Area(
+        "widths",
+        (
+            "station/records/fields*.py",
+            "station/records/codes*.py",
+            "station/records/tables.py",
+            "station/records/tot/*.py",
+        ),
+        "cells",
+        0.0,
+    ),
+    Area(
+        "conditions",
+        (
+            "offline_queue/*.py",
+            "offline_queue/relay/*.py",
+            "station/policy/*.py",
+            "station/records/*.py",
+            "station/booking*.py",
+            "station/capture*.py",
+            "station/access.py",
+            "station/set_check.py",
+            "station/responses*.py",
+            "station/flow.py",
+        ),
+        "conditions",
+        0.05,
+        ("station/records/fields*.py", "station/records/codes*.py", "station/records/tables.py"),
+    ),
+    Area(
+        "drivers",
+        (
+            "drivers/*.py",
+            "drivers/models/*.py",
+            "drivers/wires/*.py",
+            "drivers/links/*.py",
+        ),
+        "conditions",
+        0.05,
+    ),
+)
+
+CONTRACT = "tests/contract/test_reader.py -k {stem}"
+DRIVERS = "tests/unit/drivers --ignore=tests/unit/drivers/sim"
+OWN = (
+    ("drivers/models/", ("tests/unit/drivers/test_{stem}.py", CONTRACT)),
+    ("drivers/wires/uru4000", ("tests/unit/drivers/test_wires.py", "tests/unit/drivers/test_uru4500.py")),
+    ("drivers/wires/", ("tests/unit/drivers/test_wires.py", "tests/unit/drivers/test_{stem}.py", CONTRACT)),
+    ("drivers/links/", ("tests/unit/drivers/test_links.py", DRIVERS)),
+    ("drivers/", ("tests/unit/drivers/test_{stem}.py", DRIVERS, "tests/contract/test_reader.py -k zfm")),
+    (
+        "offline_queue/relay/",
+        ("tests/unit/relay/test_{stem}.py", "tests/unit/relay tests/faults/test_relay_vouched.py"),
+    ),
+    (
+        "offline_queue/",
+        ("tests/unit/offline_queue/test_{stem}.py", "tests/unit/offline_queue", "tests/unit/custody"),
+    ),
+    (
+        "station/records/",
+        ("tests/unit/records/test_{stem}.py", "tests/unit/records", "tests/contract/test_tot.py"),
+    ),
+    ("station/policy/", ("tests/unit/policy",)),
+    ("station/booking", ("tests/unit/booking", "tests/unit/kiosk")),
+    ("station/capture", ("tests/unit/capture", "tests/unit/kiosk")),
+    ("station/access", ("tests/unit/access", "tests/unit/kiosk")),
+    ("station/kiosk/", ("tests/unit/kiosk",)),
+    ("station/", ("tests/unit/test_{stem}.py", "tests/unit/booking", "tests/unit/kiosk")),
+)
+"""Beginning of a path → its tests, the nearest first, each the arguments of one pytest. The first row counts."""
+
+
+def own_tests(path: str, tree: Path) -> list[list[str]]:
+    """The arguments of each pytest that tries one source file, the nearest first; what is not there is left out."""
+    rows = next(tests for start, tests in OWN if path.startswith(start))
+    words = [test.format(stem=Path(path).stem).split() for test in rows]
+    return [each for each in words if (tree / each[0]).exists()]
+
+
+def all_changes(area: Area, tree: Path) -> list[Change]:
+    """Every change of an area, file by file."""
+    kept = {path for pattern in area.files for path in tree.glob(pattern)}
+    kept -= {path for pattern in area.never for path in tree.glob(pattern)}
+    return [
+        change
+        for path in sorted(kept)
+        for change in changes(str(path.relative_to(tree)), path.read_text("utf-8"), area.sort)
+    ]
+
+
+def drawn(area: Area, tree: Path, count: int, seed: int) -> Sequence[Change]:
+    """`count` changes of an area, the same for the same sources and seed."""
+    found = all_changes(area, tree)
+    return random.Random(f"{seed} {area.name}").sample(found, min(count, len(found)))
