@@ -92,7 +92,7 @@ def try_own(area: Area, tree: Path, copy: Copy, book: Book, count: int, seed: in
 
 def try_whole(copy: Copy, survivors: Sequence[Result], book: Book, long: bool, say: Say) -> None:
     """All survivors in one tree: what is green together is noticed by nobody; what is red is halved."""
-    groups = [list(survivors)]
+    groups = layers(survivors)
     while groups:
         group = groups.pop()
         with copy.changed([each.change for each in group]):
@@ -105,17 +105,22 @@ def try_whole(copy: Copy, survivors: Sequence[Result], book: Book, long: bool, s
             groups += [group[:half], group[half:]]
 
 
-def apart(results: Sequence[Result]) -> list[Result]:
-    """Survivors whose changes do not overlap: the first of each place."""
-    found: list[Result] = []
+def layers(results: Sequence[Result]) -> list[list[Result]]:
+    """The survivors in groups within which no two changes touch the same place."""
+    found: list[list[Result]] = []
     for each in results:
-        c = each.change
-        if not any(
-            c.path == o.path and c.start < o.end + 1 and o.start < c.end + 1
-            for o in (f.change for f in found)
-        ):
-            found.append(each)
+        for group in found:
+            if not any(touch(each.change, other.change) for other in group):
+                group.append(each)
+                break
+        else:
+            found.append([each])
     return found
+
+
+def touch(one: Change, other: Change) -> bool:
+    """True when two changes overlap or stand side by side."""
+    return one.path == other.path and one.start <= other.end and other.start <= one.end
 
 
 def report(results: Sequence[Result], areas: Sequence[Area]) -> dict[str, Any]:
@@ -167,9 +172,9 @@ def main(words: Sequence[str] | None = None) -> int:
         for each in results:
             each.reason = "" if each.by else reason_of(each.change, tree, explained())
         if options.whole:
-            alive = apart([each for each in results if not each.by and not each.reason])
-            if alive:
-                try_whole(copy, alive, book, options.long, say)
+            try_whole(
+                copy, [each for each in results if not each.by and not each.reason], book, options.long, say
+            )
     told = report(results, areas)
     sys.stdout.write(json.dumps(told, indent=2) + "\n" if options.json else text(told))
     return int(any(told["must_be_zero"].values()))

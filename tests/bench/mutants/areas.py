@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.mutants.sites import Change, changes
+from tests.bench.mutants.sites import Change, changes, makes_a_difference
 
 
 @dataclass(frozen=True)
@@ -113,18 +113,16 @@ def own_tests(path: str, tree: Path) -> list[list[str]]:
     return [each for each in words if (tree / each[0]).exists()]
 
 
-def all_changes(area: Area, tree: Path) -> list[Change]:
-    """Every change of an area, file by file."""
+def files(area: Area, tree: Path) -> list[Path]:
+    """The files of an area, by name."""
     kept = {path for pattern in area.files for path in tree.glob(pattern)}
-    kept -= {path for pattern in area.never for path in tree.glob(pattern)}
-    return [
-        change
-        for path in sorted(kept)
-        for change in changes(str(path.relative_to(tree)), path.read_text("utf-8"), area.sort)
-    ]
+    return sorted(kept - {path for pattern in area.never for path in tree.glob(pattern)})
 
 
-def drawn(area: Area, tree: Path, count: int, seed: int) -> Sequence[Change]:
-    """`count` changes of an area, the same for the same sources and seed."""
-    found = all_changes(area, tree)
-    return random.Random(f"{seed} {area.name}").sample(found, min(count, len(found)))
+def drawn(area: Area, tree: Path, count: int, seed: int) -> list[Change]:
+    """`count` changes of an area that make a difference, the same for the same sources and seed."""
+    texts = {str(path.relative_to(tree)): path.read_text("utf-8") for path in files(area, tree)}
+    found = [change for path, text in texts.items() for change in changes(path, text, area.sort)]
+    random.Random(f"{seed} {area.name}").shuffle(found)
+    good = (change for change in found if makes_a_difference(change, texts[change.path]))
+    return list(itertools.islice(good, count))
