@@ -405,3 +405,39 @@ def test_the_page_about_replies_has_every_row_of_the_tables(repo: Path) -> None:
     )
     assert [each for each in advice if f"| {each.happened} | {each.move} | {each.fix} |" not in page] == []
     assert all(f"| {code} |" in page for code in responses_texts.ERRORS)
+
+
+# Whose move it is, from what the letters mean. A: authorisation is the agency's, with the bureau. E: a value of the booking
+# is the officer's, a record that cannot be read or taken apart the administrator's. H: the header comes from the settings.
+# L: the prints are the officer's. A candidate is an examiner's, no candidate nobody's.
+MOVES = """
+A AGENCY  A0001 AGENCY  A0004 AGENCY  A0008 AGENCY  A0009 AGENCY
+E OFFICER  E0001 OFFICER  E0002 OFFICER  E0003 OFFICER  E0004 ADMINISTRATOR  E0005 ADMINISTRATOR  E0006 OFFICER
+H ADMINISTRATOR  H0001 ADMINISTRATOR  H0002 ADMINISTRATOR  H0003 ADMINISTRATOR
+L OFFICER  L0008 OFFICER
+SRE/I EXAMINER  SRE/N NOBODY  RPISR/R EXAMINER  RPISR/Y EXAMINER  RPISR/G NOBODY
+/C OFFICER  /D BUREAU  /Z NOBODY  /P OFFICER  /M OFFICER  /X OFFICER
+SRT EXAMINER  TPRR OFFICER  UHN EXAMINER  ULM EXAMINER  UBM EXAMINER  RBN AGENCY  SPN AGENCY  SIMTEXT OFFICER
+duplicate ADMINISTRATOR  sequence OFFICER  quality OFFICER  missing_finger OFFICER  amputation OFFICER
+image ADMINISTRATOR  not_authorised AGENCY  later BUREAU  missing_field OFFICER  invalid_field OFFICER
+"""
+
+
+def test_every_code_result_type_and_family_says_whose_move_it_is() -> None:
+    words = MOVES.split()
+    tables = (responses_texts.CLASSES, responses_texts.ERRORS, responses_texts.TYPES)
+    found = {code: advice.move.name for table in tables for code, advice in table.items()}
+    found |= {
+        f"{tot}/{letter}": advice.move.name for (tot, letter), advice in responses_texts.RESULTS.items()
+    }
+    found |= {each.name.replace(" ", "_"): each.advice.move.name for each in responses_texts.FAMILIES}
+    assert found == dict(zip(words[::2], words[1::2], strict=True))
+    assert responses_texts.UNKNOWN_MESSAGE.move is responses_texts.NO_RESULT.move is Move.OFFICER
+    assert {each.name: str(each) for each in Move} == {
+        "OFFICER": "yours",
+        "ADMINISTRATOR": "the station's administrator",
+        "AGENCY": "your agency, with the bureau",
+        "BUREAU": "the bureau's",
+        "EXAMINER": "a trained fingerprint examiner's",
+        "NOBODY": "nobody's",
+    }
