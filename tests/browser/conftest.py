@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from station.cli.web import make_server
 from station.kiosk.app import make_app
+from tests.kit.helpers import background
+from tests.kit.waiting import PATIENCE_S, until
 from tests.unit.kiosk.fakes import Station
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -36,15 +36,13 @@ def station(tmp_path):
 def address(station):
     """A server for the station on a free port."""
     server = make_server(make_app(station.counter), "127.0.0.1", 0)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    give_up = time.monotonic() + 10
-    while not server.started:
-        assert time.monotonic() < give_up, "the server did not start"
-        threading.Event().wait(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    with background(server.run, stop=stop, name="the kiosk's server"):
+        until(lambda: server.started, "the kiosk's server to start")
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +52,9 @@ def chromium():
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), headless=True, args=ARGUMENTS, timeout=PATIENCE_S * 1000
+        )
         yield browser
         browser.close()
 
@@ -63,6 +63,7 @@ def chromium():
 def screen(chromium, address, request):
     """One page of 1280 × 800; every error of a script or of the content policy fails the test."""
     context = chromium.new_context(base_url=address, viewport={"width": 1280, "height": 800}, has_touch=True)
+    context.set_default_timeout(PATIENCE_S * 1000)
     made = context.new_page()
     wrong: list[str] = []
     made.on("pageerror", lambda error: wrong.append(str(error)))

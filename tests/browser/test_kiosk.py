@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
 from drivers.errors import ReaderFault
 from station.kiosk.counter import Health
+from tests.kit import waiting
 from tests.unit.kiosk.fakes import SUBJECT, FakeResponse, coded
 
 pytestmark = pytest.mark.browser
@@ -16,10 +16,7 @@ pytestmark = pytest.mark.browser
 
 def until(page, function, argument=None):
     """Poll the page; its content policy forbids the evaluation that wait_for_function needs."""
-    give_up = time.monotonic() + 15
-    while not page.evaluate(function, argument):
-        assert time.monotonic() < give_up, function
-        page.wait_for_timeout(30)
+    waiting.until(lambda: page.evaluate(function, argument), f"the page to say yes to {function}")
 
 
 def strike(page, key):
@@ -29,15 +26,9 @@ def strike(page, key):
 
 
 def press(page, key, function, argument=None):
-    """Press a key until it shows: on a busy machine the first press may come before the page listens."""
-    for _ in range(10):
-        strike(page, key)
-        give_up = time.monotonic() + 2
-        while time.monotonic() < give_up:
-            if page.evaluate(function, argument):
-                return
-            page.wait_for_timeout(30)
-    raise AssertionError(f"{key} did nothing: {function}")
+    """Press a key once, as soon as the page listens, and wait until it shows."""
+    strike(page, key)
+    until(page, function, argument)
 
 
 def sign_in(page):

@@ -21,6 +21,7 @@ from station.sim.gateway_faults import FaultScript
 from station.sim.gateway_store import Store
 from station.sim.mail_bureau import MailBureau, deliver_to, make_maildir
 from station.sim.pki import PkiPaths
+from tests.kit.waiting import PATIENCE_S
 
 STATION, BUREAU = "st-1@county.invalid", "bureau@sib.invalid"
 
@@ -81,7 +82,7 @@ class _Server:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(PATIENCE_S), "the mail server did not start"
 
     async def _serve(self) -> None:
         loop = self._loop = asyncio.get_running_loop()
@@ -96,7 +97,8 @@ class _Server:
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive(), "the mail server did not stop"
 
 
 @contextmanager

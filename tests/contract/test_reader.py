@@ -22,6 +22,8 @@ from drivers.sim import rig as rigs
 from drivers.sim.peers.vendor_sdk import compiled_rig
 from drivers.sim.rig import Rig
 from firmware_profiles.profile import load
+from tests.kit.helpers import Background
+from tests.kit.waiting import PATIENCE_S
 from tests.sdk_example import example_library
 
 DRIVERS = registry.drivers()
@@ -86,20 +88,16 @@ class served:  # noqa: N801  reads as a phrase
         self.path = path
         self._stop = threading.Event()
         self._ready = threading.Event()
-        self._thread = threading.Thread(
-            target=service.serve,
-            args=(factory, path, SystemClock(), lambda: None),
-            kwargs={"stop": self._stop.is_set, "ready": self._ready.set},
-        )
+        self._serve = (service.serve, factory, path, SystemClock(), lambda: None)
 
     def __enter__(self) -> Path:
-        self._thread.start()
-        assert self._ready.wait(5)
+        self._thread = Background(*self._serve, stop=self._stop.is_set, ready=self._ready.set)
+        assert self._ready.wait(PATIENCE_S), "the service did not start"
         return self.path
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(5)
+        self._thread.end()
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

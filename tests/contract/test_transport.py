@@ -11,7 +11,6 @@ import json
 import pkgutil
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,6 +30,7 @@ from offline_queue.transports.budget import key_pin
 from offline_queue.wire import BadItem, WireResponse
 from station.sim.pki import PkiPaths, make_pki
 from tests.contract.tls_peer import Peer, Request, drip, hang, raw, reply
+from tests.kit.waiting import PATIENCE_S, Waited
 from tests.unit.offline_queue.kit import receipt_answer, receipt_bytes, sign
 
 DEADLINE_S = 0.5
@@ -71,7 +71,7 @@ def connect(pki: PkiPaths) -> Iterator[Open]:
             "ca": str(pki.gateway_ca),
             "client_cert": str(pki.station_client_cert),
             "client_key": str(pki.station_client_key),
-            "total_deadline_s": str(DEADLINE_S),
+            "total_deadline_s": str(PATIENCE_S),
         }
         made.append(load_transport(url, given | options))
         return made[-1]
@@ -87,10 +87,10 @@ def good_answer(pki: PkiPaths, **changes: Any) -> bytes:
 
 
 def fault_of(call: Callable[[], object]) -> TransportFault:
-    begin = time.monotonic()
+    waited = Waited()
     with pytest.raises(TransportFault) as error:
         call()
-    assert time.monotonic() - begin < DEADLINE_S + SLACK_S
+    assert waited.seconds() < DEADLINE_S + SLACK_S
     assert error.value.advice
     return error.value
 

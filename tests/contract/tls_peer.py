@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from station.sim.pki import PkiPaths
+from tests.kit.waiting import PATIENCE_S
 
 
 @dataclass
@@ -60,7 +61,8 @@ class Peer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive(), "a connection of the peer did not end"
 
     def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
@@ -79,7 +81,7 @@ class Peer:
         with contextlib.suppress(OSError, ValueError), connection:
             if self.before_tls:
                 self.before_tls(self, connection)
-            connection.settimeout(10)
+            connection.settimeout(PATIENCE_S)
             with self._context.wrap_socket(connection, server_side=True) as tls:
                 if self.before_reading:
                     self.before_reading(self, tls)

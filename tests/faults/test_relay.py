@@ -7,9 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +21,8 @@ from station.bench import queue_relay
 from station.sim.ledger_bureau import read_ledger
 from station.sim.postgres import Server, postgres, programs
 from station.sim.relay_world import County, make_county, process
+from tests.kit import helpers
+from tests.kit.waiting import PATIENCE_S, until
 
 pytestmark = [
     pytest.mark.limits(cpu_s=300, waiting_s=300),
@@ -59,14 +60,6 @@ def way(county: County, port: int, station: int) -> Transport:
     return load_transport(
         f"https://localhost:{port}", county.options(county.stations[station]), SystemClock()
     )
-
-
-def until(condition: Callable[[], bool], seconds: float = 90.0) -> None:
-    """Other processes do the work: look again until it is done."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.1)
 
 
 def taken_by(transport: Transport, parcel: Parcel) -> bool:
@@ -111,7 +104,7 @@ def test_a_station_gets_receipt_answers_and_the_bureaus_receipt(server: Server, 
         receipt = one.submit(parcel)
         assert one.submit(parcel) == receipt == one.status("s-1")
         assert two.status("s-1") is None
-        until(lambda: bool(one.responses(0, 10).items))
+        until(lambda: bool(one.responses(0, 10).items), "the answer to come back through the relay")
         (answer,) = one.responses(0, 10).items
         assert (answer.seq, getattr(answer, "tcr", "")) == (1, "TCN-s-1")
         assert two.responses(0, 10).items == ()
@@ -135,8 +128,10 @@ def test_a_server_that_crashes_keeps_everything_that_was_acknowledged(server: Se
             server.start()
             for n in range(5):
                 parcel = county.stations[0].parcel(f"b-{n}", f"after {n}".encode() * 1000)
-                until(lambda parcel=parcel: taken_by(transport, parcel))  # type: ignore[misc]
-            until(lambda: states(config).get("answered", 0) == 10)
+                until(
+                    lambda parcel=parcel: taken_by(transport, parcel), "the relay to take a submission again"
+                )  # type: ignore[misc]
+            until(lambda: states(config).get("answered", 0) == 10, "ten answers")
         taken, again = read_ledger(county.folder / "ledger")
         assert (len(taken), again) == (10, [])
         assert check(config) == 0
@@ -171,14 +166,14 @@ def test_from_a_backup_everything_in_it_is_sent_once(server: Server, county: Cou
             )
         config = county.config(server.url, url)
         with relay(config):
-            until(lambda: states(config).get("answered", 0) == 6)
+            until(lambda: states(config).get("answered", 0) == 6, "six answers")
         restored = _restored(server, way_back, dump, base)
         config = county.config(restored, url)
         assert states(config) == {"ready": 6}
         # what was ready in the backup may have gone out since: ask before anything is sent again
         ask_first(config)
         with relay(config) as (port, _):
-            until(lambda: states(config).get("answered", 0) == 6)
+            until(lambda: states(config).get("answered", 0) == 6, "six answers")
             assert way(county, port, 1).status("s-3") is not None
         taken, again = read_ledger(county.folder / "ledger")
         assert (len(taken), again) == (6, [])
@@ -206,7 +201,7 @@ def _restored(server: Server, way_back: str, dump: Path, base: Path) -> str:
 def test_a_relay_told_to_stop_ends_its_children(server: Server, county: County) -> None:
     config = county.config(server.url, "https://localhost:9")
     command = [sys.executable, "-m", "station", "relay", "--config", str(config)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+    with helpers.running(command, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         for line in running.stdout:
             if line.startswith("ready"):
@@ -215,5 +210,5 @@ def test_a_relay_told_to_stop_ends_its_children(server: Server, county: County) 
         assert len(children) == 4
         running.send_signal(signal.SIGTERM)
         running.stdout.read()
-        assert running.wait(30) == 0
+        assert running.wait(PATIENCE_S) == 0
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]

@@ -407,9 +407,9 @@ def test_the_page_about_replies_has_every_row_of_the_tables(repo: Path) -> None:
     assert all(f"| {code} |" in page for code in responses_texts.ERRORS)
 
 
-# Whose move it is, from what the letters mean. A: authorisation is the agency's, with the bureau. E: a value of the booking
-# is the officer's, a record that cannot be read or taken apart the administrator's. H: the header comes from the settings.
-# L: the prints are the officer's. A candidate is an examiner's, no candidate nobody's.
+# Whose move it is, from what the letters mean. A: authorisation is the agency's, with the bureau. E: a value of the
+# booking is the officer's, a record that cannot be read or taken apart the administrator's. H: the header is from the
+# settings. L: the prints are the officer's. A candidate is an examiner's, no candidate nobody's.
 MOVES = """
 A AGENCY  A0001 AGENCY  A0004 AGENCY  A0008 AGENCY  A0009 AGENCY
 E OFFICER  E0001 OFFICER  E0002 OFFICER  E0003 OFFICER  E0004 ADMINISTRATOR  E0005 ADMINISTRATOR  E0006 OFFICER

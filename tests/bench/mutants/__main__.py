@@ -84,6 +84,8 @@ def try_own(area: Area, tree: Path, copy: Copy, book: Book, count: int, seed: in
         if result is None:
             with copy.changed([change]):
                 result = Result(area.name, change, copy.own(own_tests(change.path, tree)))
+            if not copy.is_sound(result.by):
+                raise SystemExit(f"{result.by} fails on the unchanged tree too: nothing can be told by it")
             book.add(result)
         found.append(result)
         say(f"{area.name} {number} of {count}: {change}: {result.by or 'SURVIVED'}")

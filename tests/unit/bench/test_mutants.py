@@ -144,6 +144,12 @@ def test_what_no_test_notices_survives_and_is_named_with_its_place(tree: Path, c
     assert (tree / "m.py").read_text() == MODULE, "the tree itself is not changed"
 
 
+def test_a_test_that_fails_without_any_change_ends_the_run(tree: Path, capsys) -> None:
+    (tree / "test_m.py").write_text(TESTS.replace("[False, True, True]", "[True, True, True]"))
+    with pytest.raises(SystemExit, match=r"test_m\.py::test_grown fails on the unchanged tree too"):
+        run(tree, capsys, "--count", "1")
+
+
 def test_a_run_is_taken_up_where_it_stopped(tree: Path, quick, capsys, monkeypatch) -> None:
     _, first = run(tree, capsys)
     monkeypatch.setattr(mutants.Copy, "own", lambda *_: pytest.fail("tried again"))

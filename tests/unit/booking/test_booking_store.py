@@ -19,6 +19,7 @@ from station.booking_store import BookingStore
 from station.capture import CaptureRules, examine
 from station.errors import BookingError, EnvironmentFault
 from station.friction_ridge import AMP, FGP
+from tests.kit.helpers import running
 from tests.unit.kiosk.fakes import SUBJECT, PlainVault, coded, fake_tools
 
 NOW = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
@@ -159,18 +160,15 @@ sys.stdin.read()
 def test_every_attempt_that_was_confirmed_survives_a_kill(tmp_path):
     """The writer confirms each attempt on its output; after SIGKILL all of them are there."""
     root = Path(__file__).parents[3]
-    writer = subprocess.Popen(
+    with running(
         [sys.executable, "-c", WRITER, str(tmp_path / "b.db")],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-    )
-    try:
+    ) as writer:
         confirmed = [int(writer.stdout.readline()) for _ in range(4)]
-    finally:
-        writer.send_signal(signal.SIGKILL)
-        writer.communicate()
+    assert writer.returncode == -signal.SIGKILL
     store = BookingStore.open(tmp_path / "b.db", PlainVault())
     booking = store.booking("b-1")
     assert confirmed[-1] == len(booking.attempts) == 4

@@ -36,6 +36,7 @@ from firmware_profiles.profile import load
 from station.cli import readers, readers_calibrate, readers_preview, readers_record
 from station.cli import readers_survey as survey
 from station.cli.readers_ruler import RulerError, measure
+from tests.kit.helpers import running
 
 URU = Candidate("uru4500@1-2", "uru4500", "uru4500", "usb:05ba:000a@1-2", "DigitalPersona", True, False)
 
@@ -112,13 +113,8 @@ def test_who_holds_a_device_is_named_and_never_ourselves(machine: survey.Machine
 
 
 def test_this_very_process_is_found_by_another(tmp_path: Path) -> None:
-    with (tmp_path / "node").open("w") as node:
-        held = subprocess.Popen(["sleep", "60"], stdout=node)
-        try:
-            assert [one.pid for one in survey.holders(tmp_path / "node")] == [held.pid]
-        finally:
-            held.kill()
-            held.wait()
+    with (tmp_path / "node").open("w") as node, running(["sleep", "60"], stdout=node) as held:
+        assert [one.pid for one in survey.holders(tmp_path / "node")] == [held.pid]
 
 
 def test_a_closed_node_names_the_rule_and_the_group(

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from station.doctor import Check, Status, examine, keys, machine, report, servic
 from station.imaging.quality import nfiq2
 from station.settings import Settings, load_settings
 from station.sim.pki import PkiPaths, make_pki
+from tests.kit.helpers import background
 
 
 class Station(NamedTuple):
@@ -246,9 +246,8 @@ def tls_gateway(station: Station) -> Iterator[int]:
             except OSError:
                 return
 
-    threading.Thread(target=serve, daemon=True).start()
-    yield listener.getsockname()[1]
-    listener.close()
+    with listener, background(serve, stop=lambda: listener.shutdown(socket.SHUT_RDWR), name="a TLS listener"):
+        yield listener.getsockname()[1]
 
 
 def test_the_gateway_is_tried_with_our_certificate(station: Station, tls_gateway: int) -> None:

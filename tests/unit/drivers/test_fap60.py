@@ -26,6 +26,8 @@ from drivers.sim.peers.fap60 import Fap60Device
 from drivers.wires import fap60 as wire
 from drivers.wires.fap60 import Ack, Finger, Identity, Message, Picture, Status, Type
 from firmware_profiles.profile import load
+from tests.kit.helpers import running
+from tests.kit.waiting import PATIENCE_S
 
 ROLL = CaptureRequest(CaptureKind.ROLL, (2,), finger_s=5.0, lift_s=5.0)
 SLAP = CaptureRequest(CaptureKind.SLAP, (2, 3, 4, 5), finger_s=5.0, lift_s=5.0)
@@ -269,7 +271,7 @@ def test_the_peer_as_a_process_books_over_its_tty_with_a_script(tmp_path: Path) 
     )
     command = [sys.executable, "-m", "drivers.sim.peers.fap60", "--tty", str(tty), "--seed", "4"]
     command += ["--script", str(script), "--speed", "50", "--pace", "50000000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with running(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == f"ready {tty}\n"
         reader = open_reader("fap60", "", f"serial:{tty}", {}, SystemClock())
@@ -277,10 +279,10 @@ def test_the_peer_as_a_process_books_over_its_tty_with_a_script(tmp_path: Path) 
             reader.capture(CaptureRequest(CaptureKind.ROLL, (2,), finger_s=0.3))
         reader.close()
         reader = open_reader("fap60", "", f"serial:{tty}", {}, SystemClock())
-        frame = reader.capture(CaptureRequest(CaptureKind.ROLL, (2,), finger_s=20.0))
+        frame = reader.capture(CaptureRequest(CaptureKind.ROLL, (2,), finger_s=PATIENCE_S))
         assert frame.pixels.shape == (750, 800)
         assert frame.reader.serial == "SIM-00000004"
         reader.close()
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert not tty.exists()

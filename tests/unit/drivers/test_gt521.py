@@ -25,6 +25,8 @@ from drivers.sim.peers.gt521 import Gt521Device
 from drivers.wires import gt521 as wire
 from drivers.wires.gt521 import ACK, NACK, Code, DeviceInfo, Op, Packet
 from firmware_profiles.profile import Profile, load
+from tests.kit.helpers import running
+from tests.kit.waiting import PATIENCE_S
 
 PROFILE = load("gt521")
 REQUEST = CaptureRequest(CaptureKind.PLAIN, finger_s=10.0, lift_s=5.0)
@@ -277,7 +279,7 @@ def test_an_option_that_makes_no_sense_is_refused() -> None:
 def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path) -> None:
     tty = tmp_path / "tty"
     command = [sys.executable, "-m", "drivers.sim.peers.gt521", "--tty", str(tty), "--speed", "20"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with running(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == f"ready {tty}\n"
         for _ in range(2):  # the second time it stands at 115200 already
@@ -286,5 +288,5 @@ def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path) -> None:
             assert reader.info.serial == "SIM-0001"
             reader.close()
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert not tty.exists()

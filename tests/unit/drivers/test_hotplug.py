@@ -26,6 +26,8 @@ from drivers.sim import tty
 from drivers.sim.clock import VirtualClock
 from drivers.sim.peers.fap60 import Fap60Device
 from firmware_profiles.profile import load
+from tests.kit.helpers import Background
+from tests.kit.waiting import PATIENCE_S, until
 
 INFO = replace(ReaderInfo.of(load("zfm20"), "A1", "1"), kinds=frozenset({CaptureKind.PLAIN}))
 HERE = Place("zfm", "zfm20", "serial:/dev/ttyUSB0")
@@ -363,21 +365,18 @@ class Cable:
     def __init__(self, name: Path) -> None:
         self.name = name
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: Background | None = None
 
     def plug(self, seed: int = 1) -> None:
         self._stop.clear()
         self._end = PtyEnd(self.name)
         device = Fap60Device(rigs.person(seed=seed), load("fap60-simulated"))
-        self._thread = threading.Thread(
-            target=tty.run, args=(device, self._end, SystemClock(), self._stop.is_set)
-        )
-        self._thread.start()
+        self._thread = Background(tty.run, device, self._end, SystemClock(), self._stop.is_set)
 
     def pull(self) -> None:
         if self._thread is not None:
             self._stop.set()
-            self._thread.join(5)
+            self._thread.end()
             self._end.unplug()
             self._thread = None
 
@@ -408,13 +407,11 @@ class Served:
         place = Place("fap60", "fap60-simulated", f"serial:{folder / 'tty0'}")
         self.unit = Hotplug(place, open_at, clock, self.look)
         self._stop, ready = threading.Event(), threading.Event()
-        self._thread = threading.Thread(
-            target=service.serve,
-            args=(self.unit, self.socket, clock, lambda: None),
-            kwargs={"stop": self._stop.is_set, "ready": ready.set, "watch": self.unit},
-        )
-        self._thread.start()
-        assert ready.wait(5)
+        self._thread = Background(
+            service.serve, self.unit, self.socket, clock, lambda: None,
+            stop=self._stop.is_set, ready=ready.set, watch=self.unit,
+        )  # fmt: skip
+        assert ready.wait(PATIENCE_S), "the service did not start"
 
     def look(self) -> list[Candidate]:
         return [
@@ -426,17 +423,16 @@ class Served:
 
     def until(self, code: str) -> list[dict[str, str]]:
         """The service's events once one of that code is among them."""
-        waiting = threading.Event()
-        for _ in range(500):
-            events: list[dict[str, str]] = RemoteReader(self.socket).status()["events"]
-            if any(one["code"] == code for one in events):
-                return events
-            waiting.wait(0.02)
-        raise AssertionError(f"no {code} in {events}")
+
+        def events() -> list[dict[str, str]]:
+            found: list[dict[str, str]] = RemoteReader(self.socket).status()["events"]
+            return found if any(one["code"] == code for one in found) else []
+
+        return until(events, f"the event {code}")
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(10)
+        self._thread.end()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,6 +33,7 @@ from drivers.sim.peers import libfprint as peer
 from drivers.wires import libfprint as wire
 from drivers.wires.libfprint import Message
 from firmware_profiles.profile import load
+from tests.kit.waiting import PATIENCE_S, until
 
 REQUEST = CaptureRequest(CaptureKind.PLAIN, finger_s=8.0, lift_s=3.0)
 PROFILE = load("libfprint")
@@ -484,10 +484,7 @@ class Toucher(threading.Thread):
 
     def run(self) -> None:
         with socket.socket(socket.AF_UNIX) as end:
-            for _ in range(500):
-                if end.connect_ex(str(self.path)) == 0:
-                    break
-                time.sleep(0.01)
+            until(lambda: end.connect_ex(str(self.path)) == 0, "libfprint's virtual reader to listen")
             height, width = self.pixels.shape
             end.sendall(struct.pack("ii", width, height) + self.pixels.tobytes())
             end.recv(1)  # until libfprint closes
@@ -500,7 +497,7 @@ def test_libfprints_virtual_reader_delivers_its_picture(virtual: Path) -> None:
     try:
         assert reader.info.simulated
         Toucher(virtual, pixels).start()
-        frame = reader.capture(CaptureRequest(CaptureKind.PLAIN, finger_s=20.0))
+        frame = reader.capture(CaptureRequest(CaptureKind.PLAIN, finger_s=PATIENCE_S))
     finally:
         reader.close()
     np.testing.assert_array_equal(frame.pixels, pixels)
@@ -516,7 +513,7 @@ def test_libfprints_virtual_reader_can_be_cancelled_and_used_again(virtual: Path
         assert caught.value.code == "capture.no_finger"
         assert reader.state is ReaderState.IDLE
         Toucher(virtual, pixels).start()
-        frame = reader.capture(CaptureRequest(CaptureKind.PLAIN, finger_s=20.0))
+        frame = reader.capture(CaptureRequest(CaptureKind.PLAIN, finger_s=PATIENCE_S))
     finally:
         reader.close()
     np.testing.assert_array_equal(frame.pixels, pixels)

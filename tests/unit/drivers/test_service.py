@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -32,6 +31,8 @@ from drivers.reader import (
 from drivers.remote import RemoteReader
 from drivers.service_job import Job
 from drivers.sim.clock import VirtualClock
+from tests.kit.helpers import Background, background
+from tests.kit.waiting import PATIENCE_S, until
 
 INFO = ReaderInfo("x-1", "x", "x", "m", "m", "s", "f", 500, frozenset({CaptureKind.PLAIN}), "none", 60, True)
 REQUEST = CaptureRequest(CaptureKind.PLAIN, (2, 3), options={"a": "b"})
@@ -77,13 +78,11 @@ class Running:
         self.path, self.puppet = path, Puppet()
         self.progress = self.made = 0
         self._stop, self._ready = threading.Event(), threading.Event()
-        self._thread = threading.Thread(
-            target=service.serve,
-            args=(self.make, path, SystemClock(), self.count),
-            kwargs={"stop": self._stop.is_set, "ready": self._ready.set, "hung_s": hung_s},
-        )
-        self._thread.start()
-        assert self._ready.wait(5)
+        self._thread = Background(
+            service.serve, self.make, path, SystemClock(), self.count,
+            stop=self._stop.is_set, ready=self._ready.set, hung_s=hung_s,
+        )  # fmt: skip
+        assert self._ready.wait(PATIENCE_S), "the service did not start"
 
     def make(self) -> Puppet:
         self.made += 1
@@ -99,7 +98,7 @@ class Running:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(5)
+        self._thread.end()
 
 
 @pytest.fixture
@@ -107,13 +106,6 @@ def running(tmp_path: Path) -> Iterator[Running]:
     made = Running(tmp_path / "s.sock")
     yield made
     made.stop()
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 5
-    while not condition() and time.monotonic() < deadline:
-        threading.Event().wait(0.005)
-    return condition()
 
 
 def test_a_frame_crosses_the_socket_whole(running: Running) -> None:
@@ -201,13 +193,12 @@ def test_a_second_client_is_told_busy_and_may_still_ask(running: Running) -> Non
 
     def play(*_: object) -> Frame:
         begun.set()
-        finish.wait(5)
+        finish.wait(PATIENCE_S)
         return frame(1)
 
     running.puppet.play = play
-    thread = threading.Thread(target=first.capture, args=(REQUEST,))
-    thread.start()
-    begun.wait(5)
+    thread = Background(first.capture, REQUEST)
+    assert begun.wait(PATIENCE_S), "the first capture did not begin"
     with pytest.raises(ReaderFault) as caught:
         second.capture(REQUEST)
     assert caught.value.code == "reader.busy"
@@ -216,7 +207,7 @@ def test_a_second_client_is_told_busy_and_may_still_ask(running: Running) -> Non
     second.open()  # the info is known
     assert second.info == INFO
     finish.set()
-    thread.join(5)
+    thread.end()
     assert second.capture(REQUEST).final
 
 
@@ -233,7 +224,7 @@ def test_previews_come_and_the_newest_wins(running: Running) -> None:
 
     def play(request: CaptureRequest, preview: Preview, cancelled: Cancelled) -> Frame:
         preview(frame(1, final=False))
-        first_seen.wait(5)
+        first_seen.wait(PATIENCE_S)
         for number in range(2, 50):
             preview(frame(number, final=False))
         return frame(99)
@@ -315,7 +306,7 @@ def test_a_client_that_goes_away_cancels_its_capture(running: Running) -> None:
         sock.connect(str(running.path))
         capture_socket.send(sock, Ask("capture", REQUEST))
     assert ended.wait(5)
-    assert eventually(lambda: not RemoteReader(running.path).status()["busy"])
+    until(lambda: not RemoteReader(running.path).status()["busy"], "the service to get there")
 
 
 def test_a_cancel_reaches_the_driver(running: Running) -> None:
@@ -352,7 +343,7 @@ def test_a_hung_driver_is_given_up_and_a_new_one_made(tmp_path: Path) -> None:
     assert reader.capture(REQUEST).sequence == 7
     assert running.made == 2
     release.set()
-    assert eventually(lambda: running.puppet.closed >= 1)
+    until(lambda: running.puppet.closed >= 1, "the service to get there")
     running.stop()
 
 
@@ -372,7 +363,7 @@ def test_too_many_hung_drivers_stop_the_watchdogs_food(tmp_path: Path) -> None:
 
 
 def test_the_serving_loop_reports_progress(running: Running) -> None:
-    assert eventually(lambda: running.progress >= 2)
+    until(lambda: running.progress >= 2, "the service to get there")
 
 
 def test_an_unknown_request_is_refused(running: Running) -> None:
@@ -392,7 +383,7 @@ def test_rubbish_on_the_socket_ends_that_client_only(running: Running) -> None:
             sock.connect(str(running.path))
             sock.sendall(rubbish)
             sock.shutdown(socket.SHUT_WR)
-            sock.settimeout(5)
+            sock.settimeout(PATIENCE_S)
             with suppress(ConnectionResetError):  # what was not read before the end resets the connection
                 assert sock.recv(100) == b""
     assert RemoteReader(running.path).status()["state"] == "closed"
@@ -426,11 +417,8 @@ def test_a_service_that_ends_in_the_middle_is_disconnected(tmp_path: Path) -> No
             with sock:
                 sock.recv(1000)
 
-        thread = threading.Thread(target=answer)
-        thread.start()
-        with pytest.raises(LinkError) as caught:
+        with background(answer), pytest.raises(LinkError) as caught:
             RemoteReader(tmp_path / "s.sock", SystemClock()).status()
-        thread.join(5)
     assert caught.value.code == "link.disconnected"
 
 
@@ -483,7 +471,7 @@ def test_any_bytes_on_the_capture_socket_are_a_message_or_a_link_error(data: byt
     with left, right:
         left.sendall(data)
         left.close()
-        right.settimeout(1.0)
+        right.settimeout(PATIENCE_S)
         assert drain(right) in {"", "link.io", "link.disconnected"}
 
 

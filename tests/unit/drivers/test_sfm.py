@@ -25,6 +25,8 @@ from drivers.sim.peers.sfm import SfmDevice
 from drivers.wires import sfm as wire
 from drivers.wires.sfm import Code, ImageHeader, Op, Packet, Param
 from firmware_profiles.profile import load
+from tests.kit.helpers import running
+from tests.kit.waiting import PATIENCE_S
 
 PROFILE = load("sfm-slim")
 REQUEST = CaptureRequest(CaptureKind.PLAIN, finger_s=10.0, lift_s=5.0)
@@ -308,7 +310,7 @@ def test_an_option_that_makes_no_sense_is_refused() -> None:
 def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path) -> None:
     tty = tmp_path / "tty"
     command = [sys.executable, "-m", "drivers.sim.peers.sfm", "--tty", str(tty), "--baud", "921600"]
-    with subprocess.Popen([*command, "--speed", "20"], stdout=subprocess.PIPE, text=True) as process:
+    with running([*command, "--speed", "20"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == f"ready {tty}\n"
         for _ in range(2):  # it survives a host that comes back
@@ -317,5 +319,5 @@ def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path) -> None:
             assert reader.info.serial == "SIM-0001"
             reader.close()
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert not tty.exists()

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from drivers.links.usb import BusTimeout, bus_error
 from drivers.sim import usbip
 from drivers.sim.usbip import UsbIpDevice, UsbIpError
+from tests.kit.helpers import background
+from tests.kit.waiting import PATIENCE_S
 
 
 class Toy:
@@ -110,14 +112,9 @@ def toy() -> Toy:
 @pytest.fixture
 def kernel(toy: Toy) -> Iterator[Kernel]:
     ours, theirs = socket.socketpair()
-    ours.settimeout(10)
-    served = threading.Thread(target=UsbIpDevice(toy).serve, args=(theirs,), daemon=True)
-    served.start()
-    yield Kernel(ours)
-    ours.close()
-    served.join(5)
-    theirs.close()
-    assert not served.is_alive()
+    ours.settimeout(PATIENCE_S)
+    with theirs, background(UsbIpDevice(toy).serve, theirs, stop=ours.close, name="a USB/IP device"):
+        yield Kernel(ours)
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from drivers.sim.peers.zfm import ZfmDevice
 from drivers.wires import zfm as wire
 from drivers.wires.zfm import Code, Op
 from firmware_profiles.profile import load
+from tests.kit.helpers import running
+from tests.kit.waiting import PATIENCE_S
 
 REQUEST = CaptureRequest(CaptureKind.PLAIN, finger_s=5.0, lift_s=5.0)
 
@@ -255,7 +257,7 @@ def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path) -> None:
         "--profile",
         "r503",
     ]
-    with subprocess.Popen([*command, "--speed", "20"], stdout=subprocess.PIPE, text=True) as process:
+    with running([*command, "--speed", "20"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == f"ready {tty}\n"
         for _ in range(2):  # it survives a host that comes back
@@ -264,7 +266,7 @@ def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path) -> None:
             assert reader.info.simulated
             reader.close()
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert not tty.exists()
 
 

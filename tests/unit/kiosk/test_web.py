@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import socket
-import threading
-import time
 from contextlib import ExitStack
 
 import pytest
@@ -21,6 +19,8 @@ from station.kiosk.app import make_app
 from station.kiosk.wiring import open_counter
 from station.settings import load_settings
 from station.sim.pki import make_pki
+from tests.kit.helpers import background
+from tests.kit.waiting import PATIENCE_S, until
 from tests.unit.kiosk.fakes import PINS, SUBJECT
 
 SETTINGS = """
@@ -86,20 +86,24 @@ def test_the_server_says_when_it_is_ready_and_stops_when_told(config, monkeypatc
     made = []
     real = web.make_server
     monkeypatch.setattr(web, "make_server", lambda *args: made.append(real(*args)) or made[0])
-    codes = []
-    arguments = argparse.Namespace(config=config())
-    thread = threading.Thread(target=lambda: codes.append(web.run(arguments)))
-    thread.start()
-    give_up = time.monotonic() + 20
-    said = ""
-    while "ready http://127.0.0.1:" not in said:
-        assert time.monotonic() < give_up
-        said += capsys.readouterr().out
-    address = said.split()[-1]
-    assert requests.get(f"{address}/healthz", timeout=5).json() == {"ok": True}
-    made[0].should_exit = True
-    thread.join(10)
-    assert codes == [0]
+    said = []
+
+    def ready() -> bool:
+        said.append(capsys.readouterr().out)
+        return "ready http://127.0.0.1:" in "".join(said)
+
+    def stop() -> None:
+        for server in made:
+            server.should_exit = True
+
+    with background(
+        web.run, argparse.Namespace(config=config()), stop=stop, name="the web process"
+    ) as server:
+        until(ready, "the line that says the web process is ready")
+        address = "".join(said).split()[-1]
+        assert requests.get(f"{address}/healthz", timeout=PATIENCE_S).json() == {"ok": True}
+        stop()
+        assert server.end() == 0
 
 
 def test_a_port_that_is_taken_is_an_environment_fault(config):

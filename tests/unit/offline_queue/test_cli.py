@@ -33,6 +33,8 @@ from station.cli import sync as sync_cli
 from station.errors import EnvironmentFault
 from station.sim.pki import PkiPaths, make_pki
 from tests.contract.tls_peer import Behaviour, Peer, Request, reply
+from tests.kit.helpers import running
+from tests.kit.waiting import PATIENCE_S
 from tests.unit.offline_queue.kit import Stored as Kept
 from tests.unit.offline_queue.kit import receipt_answer, receipt_bytes, sign, submission
 
@@ -288,22 +290,19 @@ def test_the_process_tells_its_supervisor_and_ends_clean_on_sigterm(
     address = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(str(address))
-        supervisor.settimeout(20)
-        process = subprocess.Popen(
+        supervisor.settimeout(PATIENCE_S)
+        with running(
             [sys.executable, "-m", "station", "sync", "--config", str(saved)],
             cwd=repo,
             env=os.environ | {"NOTIFY_SOCKET": str(address)},
             stdout=subprocess.PIPE,
             text=True,
-        )
-        try:
+        ) as process:
             heard = [supervisor.recv(500).decode()]
             while not any(text.startswith("STATUS=") for text in heard) or "WATCHDOG=1" not in heard:
                 heard.append(supervisor.recv(500).decode())
             process.send_signal(signal.SIGTERM)
-            out, _ = process.communicate(timeout=20)
-        finally:
-            process.kill()
+            out, _ = process.communicate(timeout=PATIENCE_S)
         while select.select([supervisor], [], [], 0)[0]:
             heard.append(supervisor.recv(500).decode())
     assert heard[0] == "READY=1"

@@ -27,6 +27,7 @@ from offline_queue.states import State
 from offline_queue.vault import Vault
 from station.bench.queue_gate import submission
 from station.bench.queue_work import PAGES, STATION, Work, make_base
+from tests.kit.helpers import running
 
 
 @pytest.fixture(scope="module", params=PAGES)
@@ -168,17 +169,13 @@ def test_it_does_not_touch_a_file_that_is_open(copy: Path) -> None:
         "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('PRAGMA user_version').fetchall(); "
     )
     words += "c.execute('SELECT 1 FROM cursor').fetchall(); print('open', flush=True); sys.stdin.read()"
-    other = subprocess.Popen(
-        [sys.executable, "-c", words, copy], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdout is not None
-    assert other.stdout.readline() == "open\n"
-    try:
+    command = [sys.executable, "-c", words, copy]
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
         with pytest.raises(StoreFault) as caught:
             salvage.mend(*means(copy))
         assert caught.value.code == "queue.in_use"
-    finally:
-        other.communicate()
 
 
 def test_nobody_opens_it_meanwhile(copy: Path) -> None:

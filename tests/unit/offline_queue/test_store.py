@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from offline_queue.store import Limits, Queue, free_bytes
 from offline_queue.vault import Vault
 from station.sim.pki import PkiPaths
 from tests.conftest import FrozenClock
+from tests.kit.helpers import Background
 from tests.unit.offline_queue.kit import AT, submission
 
 UNSURE = Outcome(Event.UNSURE, "gateway.deadline", "no answer", 30.0)
@@ -472,10 +472,8 @@ def test_what_was_signed_cannot_be_changed_in_place(queue: Queue, signer: Signer
 
 
 def test_threads_share_one_queue(queue: Queue, signer: Signer) -> None:
-    threads = [threading.Thread(target=queue.enqueue, args=(submission(n), signer)) for n in range(1, 9)]
+    threads = [Background(queue.enqueue, submission(n), signer) for n in range(1, 9)]
     for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+        thread.end()
     assert sorted(entry.submission_id for entry in queue.entries()) == [f"sub-{n}" for n in range(1, 9)]
     assert queue.verify_audit().ok

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.helpers import running
+
 PROGRAMS = ("swtpm", "tpm2-abrmd", "tpm2_ptool", "tpm2_getrandom", "dbus-run-session")
 LIBRARIES = sorted(Path("/usr/lib").glob("*/libtpm2_pkcs11.so.1"))
 TCTI = sorted(Path("/usr/lib").glob("*/libtss2-tcti-tabrmd.so.0"))
@@ -38,17 +40,14 @@ def test_a_key_in_a_tpm_signs_what_the_queue_sends(tmp_path: Path, repo: Path) -
     port = two_ports()
     words = ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={tmp_path / 'state'}"]
     words += ["--server", f"type=tcp,port={port}", "--ctrl", f"type=tcp,port={port + 1}"]
-    with subprocess.Popen([*words, "--flags", "not-need-init,startup-clear"]) as tpm:
-        try:
-            child = [sys.executable, "-m", "tests.unit.offline_queue.tpm_child", str(tmp_path), str(port)]
-            done = subprocess.run(
-                ["dbus-run-session", "--", *child, str(LIBRARIES[0])],
-                capture_output=True,
-                text=True,
-                check=False,
-                cwd=repo,
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp_path)},
-            )
-        finally:
-            tpm.kill()
+    with running([*words, "--flags", "not-need-init,startup-clear"]):
+        child = [sys.executable, "-m", "tests.unit.offline_queue.tpm_child", str(tmp_path), str(port)]
+        done = subprocess.run(
+            ["dbus-run-session", "--", *child, str(LIBRARIES[0])],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=repo,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp_path)},
+        )
     assert done.stdout.startswith("ok"), done.stderr[-3000:]

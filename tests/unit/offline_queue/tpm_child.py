@@ -14,6 +14,7 @@ from pathlib import Path
 from offline_queue import cms
 from offline_queue.clock import SystemClock
 from offline_queue.signers import load_key, load_signer
+from tests.kit.waiting import until
 from tests.unit.offline_queue.test_signers import certificate_for, verify
 
 TABRMD = "tabrmd:bus_name=com.intel.tss2.Tabrmd,bus_type=session"
@@ -39,9 +40,7 @@ def main(folder: Path, port: str, module: str) -> None:
         words + (["--allow-root"] if os.geteuid() == 0 else []), stderr=subprocess.DEVNULL
     ) as manager:
         try:
-            end = time.monotonic() + 20
-            while not answers():
-                assert time.monotonic() < end, "the TPM does not answer"
+            until(answers, "the TPM to answer")
             tool("tpm2_ptool", "init")
             tool("tpm2_ptool", "addtoken", "--pid=1", "--label=station", "--sopin=officer", "--userpin=1234")
             tool(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from offline_queue.relay.intake import Refused, common_name, used_by
 from offline_queue.relay.stations import register
 from offline_queue.transports import Parcel
 from station.sim.relay_world import County
+from tests.kit.helpers import Background
 from tests.unit.relay.kit import Desk
 
 
@@ -74,11 +74,8 @@ def test_handed_in_many_times_at_once_it_is_taken_once(desk: Desk, threads: int)
         taken.append(desk.put(desk.county.stations[0], parcel))
         desk.database.close()
 
-    workers = [threading.Thread(target=hand_in) for _ in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    for worker in [Background(hand_in) for _ in range(threads)]:
+        worker.end()
     assert sorted(one.new for one in taken) == [False] * (threads - 1) + [True]
     assert len({one.receipt for one in taken}) == 1
 

@@ -14,6 +14,7 @@ from offline_queue.relay import answers, chain
 from offline_queue.relay.queue import RelayQueue
 from offline_queue.relay.sending import erase
 from offline_queue.states import TRANSITIONS, Event, State
+from tests.kit.helpers import Background
 from tests.unit.relay.kit import Desk
 
 
@@ -58,7 +59,6 @@ def test_workers_share_stations_and_one_station_has_one_entry_in_flight(desk: De
 
 
 def test_a_station_that_another_worker_is_claiming_is_skipped_not_waited_for(desk: Desk) -> None:
-    import threading
 
     desk.hand_in(desk.county.stations[0], "s-1")
     desk.hand_in(desk.county.stations[1], "s-2")
@@ -70,9 +70,7 @@ def test_a_station_that_another_worker_is_claiming_is_skipped_not_waited_for(des
 
     with desk.database.write() as database:
         database.rows("SELECT 1 FROM station WHERE station_id = 'ST-001' FOR NO KEY UPDATE")
-        thread = threading.Thread(target=other)
-        thread.start()
-        thread.join(20)
+        Background(other).end()
     assert [claim and claim.entry.submission_id for claim in found] == ["s-2"]
 
 

@@ -31,6 +31,8 @@ from station.sim import gateway
 from station.sim.gateway import RunningGateway, running_gateway
 from station.sim.gateway_bureau import Rates
 from station.sim.pki import PkiPaths, make_pki
+from tests.kit import helpers
+from tests.kit.waiting import PATIENCE_S
 from tests.unit.sim.gateway_kit import Client, manifest, transaction
 
 
@@ -345,13 +347,13 @@ def test_the_process_survives_a_kill_with_what_it_had_receipted(pki: PkiPaths, t
     ]
     replies = []
     for last in (signal.SIGKILL, signal.SIGTERM):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with helpers.running(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             word, port = process.stdout.readline().split()
             assert word == "ready"
             replies.append(Client(f"https://localhost:{port}", pki).put(content=content).json())
             os.kill(process.pid, last)
-            process.wait(20)
+            process.wait(PATIENCE_S)
     assert replies[0] == replies[1]
     assert process.returncode in (0, -signal.SIGTERM)
 
@@ -366,7 +368,7 @@ def test_the_process_without_keys_exits_3_and_says_so(
 
 def test_only_tls_is_spoken(shared: RunningGateway) -> None:
     with pytest.raises(requests.RequestException):
-        requests.get(shared.url.replace("https", "http"), timeout=5)
+        requests.get(shared.url.replace("https", "http"), timeout=PATIENCE_S)
 
 
 def test_the_queue_s_own_transport_understands_this_gateway(running: RunningGateway, pki: PkiPaths) -> None:
