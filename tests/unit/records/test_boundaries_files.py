@@ -53,10 +53,10 @@ def bare(*records: BinaryRecord | TaggedRecord) -> Transaction:
 
 
 GOLDEN = (
-    b"1.001:193\x1d1.002:0502\x1d1.003:1\x1f2\x1e2\x1f00\x1e4\x1f01\x1d1.004:CAR\x1d1.005:20261123\x1d1.007:EXSIB0000\x1d"
+    b"1.001:188\x1d1.002:0502\x1d1.003:1\x1f2\x1e2\x1f00\x1e4\x1f01\x1d1.004:CAR\x1d1.005:20261123\x1d1.007:EXSIB0000\x1d"
     b"1.008:XX0010000\x1d1.009:SIM-2026-000001\x1d1.011:19.69\x1d1.012:19.69\x1d1.013:NORAM\x1fEBTS 11.1\x1d"
     b"1.014:20261123180005Z\x1c"
-    b"2.001:36\x1d2.002:00\x1d2.019:A,B\x1eC,D\x1c"
+    b"2.001:32\x1d2.002:00\x1d2.019:A,B\x1eC,D\x1c"
     b"\0\0\0\x15\1\0\x0d\xff\xff\xff\xff\xff\0\3\x20\2\xee\1abc"
 )
 """Written by hand after ITL 2011, Annex B and Table 13: a slap of 800 by 750 of three bytes in WSQ."""
