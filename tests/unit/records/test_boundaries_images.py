@@ -197,6 +197,17 @@ def test_an_outline_has_three_to_ninety_nine_corners_inside_the_image(
     assert bool(found(txn(), "image.outline", "14.025")) is bad
 
 
+def test_an_outline_without_corners_is_found_and_no_crash() -> None:
+    for items in (["2"], ["2", ""], ["2", "3"], [""]):
+        assert found(slap(group(25, items)), "image.outline", "14.025"), items
+
+
+def test_resolutions_that_differ_across_and_down_are_found() -> None:
+    assert found(roll(text(10, "499")), "image.resolution", "14.009")
+    assert found(roll(text(9, "499"), text(10, "499")), "image.resolution") == []
+    assert found(roll(without=(10,)), "image.resolution") == []
+
+
 def test_only_scores_may_name_a_finger_twice() -> None:
     rows = {
         21: ["2", "0", "9", "0", "9"],
