@@ -198,7 +198,9 @@ def test_an_outline_has_three_to_ninety_nine_corners_inside_the_image(
 
 
 def test_an_outline_without_corners_is_found_and_no_crash() -> None:
-    for items in (["2"], ["2", ""], ["2", "3"], [""]):
+    corners = ["1", "1", "9", "1", "9", "9"]
+    halves = (["2", "3", *corners, "5"], ["2", "3", *corners[:-1], "x"], ["2", "3", *corners[:-1]])
+    for items in (["2"], ["2", ""], ["2", "3"], [""], *halves):
         assert found(slap(group(25, items)), "image.outline", "14.025"), items
 
 

@@ -6,9 +6,11 @@ import pytest
 
 from station.records import decode as decoding
 from station.records import reading
+from station.records.check_images import images_of
 from station.records.encode import complete, encode
 from station.records.findings import Finding
 from station.records.header import transaction
+from station.records.images import size_of
 from station.records.tot import car
 from station.records.transaction import (
     GS,
@@ -118,7 +120,7 @@ def test_a_finding_is_seen_at_its_field_also_in_another_record() -> None:
 def test_a_finding_of_an_untagged_record_is_seen_at_its_byte() -> None:
     four = car.build(HEADER, SUBJECT, [image(13)], form="4").records[-1]
     assert isinstance(four, BinaryRecord)
-    places = {5: 3, 6: 4, 12: 5, 17: 8}
+    places = {5: 3, 6: 4, 12: 5, 17: 8, 18: 9}
     for at, number in places.items():
         raw = bytearray(four.content)
         raw[at] = 200
@@ -154,3 +156,20 @@ def test_minutiae_are_compared_with_an_image_of_any_record_type(kind: int) -> No
         picture = complete(TaggedRecord(kind, (text(2, "01"), text(6, "80"), text(7, "75"), text(13, "2"))))
     txn = transaction("CAR", HEADER, [good().records[1], picture, minutiae])
     assert seen(txn, "minutiae.other_finger").record == 3
+
+
+@pytest.mark.parametrize(("listed", "code"), [(b"0002\x1f00", ""), (b"00002\x1f00", "record.cnt_malformed")])
+def test_a_record_type_in_cnt_has_four_digits_at_most(listed: bytes, code: str) -> None:
+    head = TaggedRecord(1, (text(2, "0502"), Field(3, value=b"1\x1f1\x1e" + listed)))
+    faults = reading.read(encode(Transaction((complete(head), BODY)))).findings
+    assert [(each.code, each.offset) for each in faults[:1]] == ([(code, 0)] if code else [])
+
+
+def test_a_type_4_is_of_500_ppi() -> None:
+    txn = car.build(HEADER, SUBJECT, [image(13)], form="4")
+    assert [each.ppi for each in images_of(txn)] == [500]
+
+
+def test_a_header_that_ends_with_the_size_still_gives_it() -> None:
+    assert size_of("JPEGB", b"\xff\xd8\xff\xc0\x00\x07\x08\x00\x4b\x00\x50") == (80, 75)
+    assert size_of("JPEGB", b"\xff\xd8\xff\xe0\x00\x02\xff\xc0\x00\x07\x08\x00\x4b\x00\x50") == (80, 75)
