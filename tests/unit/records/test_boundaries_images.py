@@ -204,6 +204,13 @@ def test_an_outline_without_corners_is_found_and_no_crash() -> None:
         assert found(slap(group(25, items)), "image.outline", "14.025"), items
 
 
+@pytest.mark.parametrize("kind", [13, 14, 15])
+def test_an_image_of_every_tagged_record_type_is_looked_at(kind: int) -> None:
+    said = {8: "1", 9: "600", 10: "600", 11: "WSQ20"}
+    record = TaggedRecord(kind, (text(2, "01"), *(text(number, value) for number, value in said.items())))
+    assert found(transaction("CAR", HEADER, [good().records[1], record]), "image.wsq_ppi", f"{kind}.009")
+
+
 def test_resolutions_that_differ_across_and_down_are_found() -> None:
     assert found(roll(text(10, "499")), "image.resolution", "14.009")
     assert found(roll(text(9, "499"), text(10, "499")), "image.resolution") == []
@@ -224,6 +231,8 @@ def test_only_scores_may_name_a_finger_twice() -> None:
         if found(slap(repeated(number, [row, row])), "image.finger_repeated")
     }
     assert twice == {21, 22, 25}
+    (finding,) = found(slap(repeated(21, [rows[21], rows[21]])), "image.finger_repeated")
+    assert "finger 2 " in finding.message
 
 
 def test_every_rolled_and_every_plain_impression_is_known_as_such() -> None:
