@@ -20,9 +20,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from offline_queue import cms
-from offline_queue.errors import QueueError
 from station.errors import RecordError
+from station.records import assurance_signature
 from station.records.decode import MAX_RECORDS, decode, header_of
 from station.records.encode import complete, record_bytes
 from station.records.findings import Finding
@@ -270,10 +269,9 @@ def _check_signature(
             "assurance.form", "98.204", "the record, its signature or its time is malformed", _TAKE_ANOTHER
         )
         return
-    try:
-        cms.verify_detached(_covered(found.fields[1:-1]), der, trusted, when)
-    except QueueError as error:
-        yield _Broken("assurance.signature", "98.204", f"{error.code}: {error.message}", error.advice)
+    wrong = assurance_signature.broken(_covered(found.fields[1:-1]), der, trusted, when)
+    if wrong is not None:
+        yield _Broken("assurance.signature", "98.204", *wrong)
 
 
 def _well_formed(found: TaggedRecord) -> bool:

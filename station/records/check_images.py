@@ -253,6 +253,9 @@ def _check_presence(record: TaggedRecord, image: Image) -> Iterator[Finding]:
                 yield Finding(
                     "field.missing", f"14.{number:03d}", "is needed with FGP 19", record=image.position
                 )
+    across, down = _number(record, 9), _number(record, 10)
+    if across is not None and down is not None and across != down:
+        yield image.finding("image.resolution", "ppi", f"{across} pixels a unit across and {down} down")
     stated = record.text(996)
     if stated and image.data is not None and stated.lower() != hashlib.sha256(image.data).hexdigest():
         yield image.finding("image.hash", "has", "HAS is not the SHA-256 of the image")

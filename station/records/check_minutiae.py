@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from station.records.check_images import Image, images_of
 from station.records.fields_type_9 import INCITS, NEEDED
 from station.records.findings import Finding, Severity
-from station.records.transaction import TaggedRecord, Transaction, to_number
+from station.records.transaction import Record, TaggedRecord, Transaction, to_number
 
 
 def check_minutiae(txn: Transaction) -> Iterator[Finding]:
@@ -67,8 +67,6 @@ def _check_beside(record: TaggedRecord, picture: Image, position: int) -> Iterat
         yield Finding("minutiae.size", "9.128", message, Severity.WARNING, position)
 
 
-def _number(record: object, number: int) -> int | None:
+def _number(record: Record, number: int) -> int | None:
     """A field of one number; of a binary record its IDC."""
-    if isinstance(record, TaggedRecord):
-        return to_number(record.text(number) or "")
-    return getattr(record, "idc", None)
+    return to_number((record.text(number) if isinstance(record, TaggedRecord) else record.idc) or "")

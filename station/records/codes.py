@@ -1,8 +1,9 @@
 """Code tables of EBTS Type-2 fields, as literal data: which values a field may have, and what they mean.
 
 Sources: FBI EBTS 9.1 (IAFIS-DOC-01078-9.1, 25 May 2010) for SEX, RAC, EYE, HAI, RET, SRF, NDR; the colour STR from
-NIEM 6.0. Countries and states (CTZ, POB, GEO) are in `codes_places.py`, marks (SMT) in `codes_marks.py`; the FBI
-changed some in 2022, so a code that is not there is only worth a warning.
+NIEM 6.0; the names of NDR 4, 5, 10 and 14 from EBTS 10.0. Countries and states (CTZ, POB, GEO) are in
+`codes_places.py`, marks (SMT) in `codes_marks.py`; the FBI changed some in 2022, so a code that is not there is only
+worth a warning.
 """
 
 from __future__ import annotations
@@ -69,20 +70,21 @@ NDR = {
     "1": "criminal file",
     "2": "civil file",
     "3": "unsolved latent file",
-    "4": "major case file",
-    "5": "latent image file",
+    "4": "reserved for the FBI",
+    "5": "reserved for the FBI",
     "6": "individuals of special concern (RISC)",
     "7": "Canada, real time identification",
     "8": "Department of Defense, ABIS",
     "9": "DHS IDENT",
-    "10": "international terrorist file",
+    "10": "DHS IDENT and the Law Enforcement Support Center (LESC)",
     "11": "RISC: wants and warrants",
     "12": "RISC: sexual offender registry",
     "13": "RISC: known and suspected terrorists",
-    "14": "RISC: international terrorist file",
+    "14": "RISC: foreign subjects of interest",
     "15": "RISC: other persons of special interest",
 }
-"""2.098, the files a search may name (EBTS 9.1); an agency needs consent for most of them."""
+"""2.098, the files a search may name (EBTS 10.0; 10 and 14 named another file in EBTS 9.1); an agency needs consent for
+most of them, and 10 causes an immigration query."""
 
 SRF = {
     "I": "candidate",
@@ -99,12 +101,16 @@ SRF = {
 }
 """2.059: what the search said, in our words; the letters of SRE, RPISR and EBTS 11.2's fuller list."""
 
+FINGER = {f"{number:02d}": f"finger {number}" for number in range(1, 11)}
+"""Two digits, as 2.074 and 2.084 write a finger (EBTS 9.1)."""
+
 AMP = {"XX": "amputated or partial", "UP": "unable to print"}
 
 __all__ = [
     "AMP",
     "CTZ",
     "EYE",
+    "FINGER",
     "GEO",
     "HAI",
     "MIL",

@@ -5,6 +5,7 @@ Nothing is computed here. `validate` reads the tables; `tot/*` write by them. So
 I13  ANSI/NIST-ITL 1-2011 Update 2013 (page where known); NIEM 6.0 biom.xsd for code lists
 V91  FBI EBTS 9.1, IAFIS-DOC-01078-9.1 (25 May 2010), rules per transaction type
 E10  FBI EBTS 10 draft change history (14 December 2012)
+E10X FBI EBTS 10.0 XML service contracts: message templates and code lists
 I112 FBI EBTS 11.2 XML templates (12 February 2025): same field numbers, newer occurrences
 
 need: M mandatory, O optional, D depends (`validate` holds the condition).
@@ -159,6 +160,8 @@ MAX_PIXELS = (
 
 _FRICTION = [str(code) for code in sorted(FRICTION_IMP)]
 _FINGERS = [str(code) for code in sorted(FINGER_FGP)]
+_PRINTED = (*(str(number) for number in (*range(1, 11), 16, 17)), *codes.FINGER)
+_VIEWS, _SEGMENTS = ("FV1", "FV2", "FV3", "FV4"), ("PRX", "DST", "MED")
 _SIDE = (1, 5)
 
 TYPE_14: Table = (
@@ -176,7 +179,15 @@ TYPE_14: Table = (
     one(12, "BPX", "bits per pixel", "D", N, (1, 2), "I13", values=("8",)),
     one(13, "FGP", "position", "M", N, (1, 2), "I13 p.353", values=_FINGERS),
     FieldRule(
-        14, "PPD", "position of a tip", "D", (Item("DFP", N, 1, 2), Item("FIC", AN, 3, 3)), "I13 p.353"
+        14,
+        "PPD",
+        "position of a tip",
+        "D",
+        (
+            Item("DFP", N, 1, 2, values=_FINGERS, soft=True),
+            Item("FIC", AN, 3, 3, values=("EJI", "TIP", *_VIEWS, *_SEGMENTS), soft=True),
+        ),
+        "I13 p.353",
     ),
     FieldRule(
         15,
@@ -184,8 +195,8 @@ TYPE_14: Table = (
         "coordinates of a tip",
         "D",
         (
-            Item("FVC", AN, 2, 3),
-            Item("LOS", AN, 2, 3),
+            Item("FVC", AN, 2, 3, values=("EJI", "TIP", "NA", *_VIEWS), soft=True),
+            Item("LOS", A, 2, 3, values=("NA", "UNK", *_SEGMENTS), soft=True),
             *(Item(name, N, 1, 5) for name in ("LHC", "RHC", "TVC", "BVC")),
         ),
         "I13 p.353",
@@ -199,7 +210,7 @@ TYPE_14: Table = (
         "AMP",
         "fingers not in this image",
         "O",
-        (Item("FRAP", N, 1, 2), Item("ABC", A, 2, 2, values=(*codes.AMP, "SR"))),
+        (Item("FRAP", N, 1, 2, values=_PRINTED, soft=True), Item("ABC", A, 2, 2, values=(*codes.AMP, "SR"))),
         "I13; NIEM for SR",
         1,
         5,

@@ -178,12 +178,28 @@ TYPE_15: Table = (
     *_TAIL,
 )
 
-_IMT = ("FACE", "SCAR", "MARK", "TATTOO", "MISC", "MISSING", "OTHER")
+_IMT = (
+    *(
+        "FACE",
+        "SCAR",
+        "MARK",
+        "TATTOO",
+        "FRONTAL-C",
+        "REAR-C",
+        "FRONTAL-N",
+        "REAR-N",
+        "TORSO-BACK",
+        "TORSO-FRONT",
+    ),
+    *("CONDITION", "MISSING", "OTHER", "CHEST", "FEET", "HANDS-PALM", "HANDS-BACK", "GENITALS", "BUTTOCKS"),
+    *("RIGHT LEG", "LEFT LEG", "RIGHT ARM", "LEFT ARM"),
+)
+"""10.003 (EBTS 10.0)."""
 
 TYPE_10: Table = (
     *_head(
         "photograph",
-        one(3, "IMT", "image type", "M", "[A-Z0-9-]", (4, 11), "I13, mem", values=_IMT, soft=True),
+        one(3, "IMT", "image type", "M", "[A-Z0-9 -]", (4, 11), "E10X", values=_IMT, soft=True),
         "PHD",
     ),
     *_grid(with_bpx=False),

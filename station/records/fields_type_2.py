@@ -49,7 +49,7 @@ RULES: Table = (
         47,
         "ASL",
         "arrest segment: offence date, offence",
-        "M",
+        "O",
         (Item("DOO", N, 8, 8, "O", kind="date"), Item("AOL", FREE, 1, 300)),
         "V91",
         1,
@@ -82,8 +82,8 @@ RULES: Table = (
         84,
         "AMP",
         "fingers not printed",
-        "D",
-        (Item("FGP", N, 2, 2), Item("AMPCD", A, 2, 2, values=codes.AMP)),
+        "O",
+        (Item("FGP", N, 2, 2, values=codes.FINGER, soft=True), Item("AMPCD", A, 2, 2, values=codes.AMP)),
         "V91: 10; I112: 13",
         1,
         13,
@@ -118,7 +118,7 @@ RULES: Table = (
         25,
     ),
     one(71, "ACN", "action to be taken", "O", FREE, (0, 300), "V91"),
-    one(74, "FGP", "finger positions", "O", N, (2, 2), "V91", 10),
+    one(74, "FGP", "finger positions", "O", N, (2, 2), "V91", 10, values=("00", *codes.FINGER), soft=True),
     one(75, "ERS", "rap sheet", "O", FREE, (4, 200_000), "V91: lines of 74 characters"),
     one(85, "CRN", "civil record number", "O", AN, (9, 9), "V91"),
     one(88, "NOT", "note", "O", FREE, (1, 1000), "V91"),
@@ -128,7 +128,7 @@ RULES: Table = (
     one(2008, "SNAM", "name as submitted", "O", NAME, (3, 50), "I112"),
     one(2023, "SII", "supplementary identity information", "O", FREE, (4, 10_000), "V91; I112"),
 )
-"""Every field once; its need is that of NEEDS."""
+"""Every field once; O says nothing here: its need is that of NEEDS."""
 
 
 NEEDS: dict[int, tuple[str, str]] = {
@@ -184,7 +184,7 @@ NEEDS: dict[int, tuple[str, str]] = {
     87: ("", "CAR CNA CPDR CPNU SRE"),  # TAA
     88: ("", "RPISR"),  # NOT
     96: ("", "RPIS"),  # RPR
-    98: ("RPIS", "CAR CNA CPDR CPNU"),  # NDR
+    98: ("RPIS", "CAR CPDR CPNU"),  # NDR
     2007: ("", "SRE ERRT RPISR SRT TPRR"),  # SDOB
     2008: ("", "SRE ERRT RPISR SRT TPRR"),  # SNAM
     2023: ("", "RPISR"),  # SII

@@ -18,7 +18,7 @@ TOT = "CPDR"
 TYPE_2 = type_2_table(TOT)
 RESPONSE = False
 PRINTS = (1, 46)
-RECORDS = {2: (1, 1), 4: (0, 14), 14: (0, 46), 10: (0, 25), 15: (0, 10)}
+RECORDS = {2: (1, 1), 4: (0, 14), 14: (0, 46), 10: (0, 25), 15: (0, 10), 17: (0, 2)}
 
 
 def build(

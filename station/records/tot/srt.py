@@ -15,9 +15,10 @@ from station.records.transaction import Transaction
 
 TOT = "SRT"
 TYPE_2 = type_2_table(TOT)
-RECORDS = {2: (1, 1), 4: (0, 14), 14: (0, 14)}
+RECORDS = {2: (1, 1), 4: (0, 280), 14: (0, 280), 7: (0, 20), 13: (0, 20)}
+"""Twenty candidates with their images (EBTS 10.0; 9.1 had 14 images)."""
 RESPONSE = True
-PRINTS = (0, 28)
+PRINTS = (0, 280)
 
 
 def build(header: Header, values: Mapping[str, Any]) -> Transaction:

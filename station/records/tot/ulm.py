@@ -15,9 +15,9 @@ from station.records.transaction import Transaction
 
 TOT = "ULM"
 TYPE_2 = type_2_table(TOT)
-RECORDS = {2: (1, 1), 4: (0, 14), 7: (0, 10), 9: (0, 10), 13: (0, 10), 14: (0, 14), 15: (0, 10)}
+RECORDS = {2: (1, 1), 4: (0, 14), 7: (0, 10), 9: (0, 10), 13: (0, 10), 14: (0, 20), 15: (0, 10)}
 RESPONSE = True
-PRINTS = (0, 28)
+PRINTS = (0, 34)
 
 
 def build(header: Header, values: Mapping[str, Any]) -> Transaction:

@@ -165,6 +165,19 @@ def test_no_byte_can_be_changed_unseen(copy: bytes, trusted: bytes, data: st.Dat
     assert assurance.verify(copy[:at] + bytes([byte]) + copy[at + 1 :], trusted) != ()
 
 
+def test_no_byte_of_the_signature_can_be_changed_unseen(copy: bytes, trusted: bytes) -> None:
+    """Neither a byte that is signed nor one that is not: versions, algorithms, the authority's certificate."""
+    start = copy.index(b"98.204:") + 7
+    unseen = [
+        at - start
+        for at in range(start, len(copy) - 1, 3)
+        if not assurance.verify(
+            copy[:at] + (b"B" if copy[at : at + 1] == b"A" else b"A") + copy[at + 1 :], trusted
+        )
+    ]
+    assert unseen == []
+
+
 @given(st.binary(max_size=300))
 def test_whatever_the_bytes_verify_gives_findings_and_strip_an_error(trusted: bytes, content: bytes) -> None:
     assert assurance.verify(content, trusted) != ()

@@ -57,6 +57,22 @@ def test_a_segment_of_length_zero_or_a_short_frame_gives_no_size() -> None:
     assert size_of("JPEGB", b"\xff\xd8\xff\xc0\x00\x04\0\0") is None
 
 
+def test_an_empty_segment_is_passed_over() -> None:
+    whole = wsq(80, 75)
+    assert size_of("WSQ20", whole[:2] + b"\xff\xa8\x00\x02" + whole[2:]) == (80, 75)
+    assert size_of("WSQ20", whole[:2] + b"\xff\xa8\x00\x01" + whole[2:]) is None
+
+
+def test_every_frame_of_jpeg_gives_a_size_and_its_tables_do_not() -> None:
+    """ITU-T T.81, Table B.1: SOF0 to SOF15 but DHT (C4), JPG (C8) and DAC (CC)."""
+    sized = {
+        marker
+        for marker in range(0xC0, 0xD0)
+        if size_of("JPEGB", b"\xff\xd8\xff" + bytes((marker,)) + b"\x00\x07\x08\x00\x4b\x00\x50")
+    }
+    assert sized == set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
 @settings(deadline=None)
 @given(st.sampled_from(sorted(FORMATS)), st.binary(max_size=80), st.booleans())
 def test_any_bytes_give_a_size_or_none(cga: str, content: bytes, begun: bool) -> None:

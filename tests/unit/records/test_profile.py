@@ -9,6 +9,7 @@ import pytest
 
 from station.errors import EnvironmentFault, RecordError
 from station.records import profile as profiles
+from station.records.encode import encode
 from station.records.header import Header
 from station.records.tot import car
 from tests.unit.records.kit import HEADER, SUBJECT, image, tenprint
@@ -93,6 +94,38 @@ def test_a_broken_rule_is_found_at_its_field(
     tmp_path: Path, kind: str, field: str, value: str, subject: dict[str, str], code: str
 ) -> None:
     assert (code, field) in found(load(tmp_path, rule(field, kind, value)), **subject)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("mandatory", "2.009", ""),
+        ("forbidden", "2.015", ""),
+        ("pattern", "2.009", "[0-9-]+"),
+        ("pattern", "2.015", "[0-9]+"),
+        ("max_length", "2.015", "1"),
+        ("value", "2.005", "Y"),
+        ("value", "2.015", "Y"),
+    ],
+)
+def test_a_kept_rule_has_no_finding_and_only_mandatory_asks_for_a_field(
+    tmp_path: Path, kind: str, field: str, value: str
+) -> None:
+    assert found(load(tmp_path, rule(field, kind, value))) == set()
+
+
+def test_a_header_of_another_bureau_is_found_in_the_header(tmp_path: Path) -> None:
+    other = Header(**{**HEADER.__dict__, "dai": "OTHER0000", "tcn": "lower-000001"})
+    txn = car.build(other, SUBJECT, [image(1)])
+    findings = profiles.check(txn, load(tmp_path))
+    assert [(each.code, each.record) for each in findings] == [
+        ("profile.header", 0),
+        ("profile.tcn", 0),
+        ("profile.tcn_prefix", 0),
+    ]
+    assert [each.offset for each in findings] == [
+        encode(txn).index(tag) for tag in (b"1.007", b"1.009", b"1.009")
+    ]
 
 
 def test_a_rule_of_another_type_is_not_asked(tmp_path: Path) -> None:
