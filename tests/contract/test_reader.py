@@ -68,7 +68,8 @@ CASES = [(driver, where) for driver in (*DRIVERS, COMPILED) for where in ("here"
 
 
 @pytest.fixture(params=CASES, ids="-".join)
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr(service, "_TURN_S", 0.02)  # how soon it notices that it is to end
     driver, where = request.param
     script = tmp_path / "person.json"
     rig = make_rig(driver, script)

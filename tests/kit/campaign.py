@@ -27,13 +27,11 @@ settings.register_profile("all", derandomize=False, max_examples=300, print_blob
 
 def digest_of_sources(repo: Path = REPO) -> str:
     """One digest over the names and bytes of every file that is or could be committed."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=repo, capture_output=True, check=False,
-    )  # fmt: skip
-    if listed.returncode == 0:
-        files = [repo / os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
-    else:  # no git here: a release unpacked
+    try:
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=repo, capture_output=True, check=True).stdout
+        files = [repo / os.fsdecode(name) for name in listed.split(b"\0") if name]
+    except (OSError, subprocess.CalledProcessError):  # no git, or no checkout: a release unpacked
         folders = ("station", "drivers", "offline_queue", "firmware_profiles", "tests", "systemd")
         files = [
             path

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,11 +97,29 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[Any]:
     return result
 
 
+def pytest_sessionfinish(exitstatus: int) -> None:
+    _exit_codes.append(int(exitstatus))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Python would wait at its end for a thread that a test left behind: this process does not."""
+    if any(thread.is_alive() and not thread.daemon for thread in _left):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_exit_codes[-1])
+
+
+_left: list[threading.Thread] = []
+_exit_codes = [1]
+
+
 def _fail(threads: list[threading.Thread], pids: list[int]) -> None:
     """Names what is left, ends the children, and lets the next test begin without them."""
     words = [f"the thread {thread.name}" for thread in threads]
     words += [f"the process {pid}: {command_of(pid)}" for pid in pids]
     _owned_threads.update(threads)
+    _left.extend(threads)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

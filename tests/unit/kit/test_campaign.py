@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from tests.kit.campaign import digest_of_sources
 from tests.unit.kit.toys import REPO, run_toy
@@ -67,6 +70,14 @@ def test_the_digest_of_the_sources_changes_with_any_file_and_with_nothing_else(t
     assert digest_of_sources(tmp_path) != first
 
 
+def test_without_git_the_sources_have_a_digest_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert len(digest_of_sources(REPO)) == 64
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed (Debian: git)")
 def test_in_a_checkout_what_git_ignores_does_not_count(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     (tmp_path / ".gitignore").write_text("*.pyc\n")

@@ -46,6 +46,13 @@ def test_a_thread_or_child_left_running_fails_its_test_and_a_wider_fixture_may_k
     assert "6 passed, 2 errors" in said
 
 
+def test_a_thread_that_never_ends_does_not_hold_up_the_end_of_the_run(tmp_path: Path) -> None:
+    text = TOY.partition("def test_child")[0].replace(", daemon=True", "")
+    said = run_toy(tmp_path, text, "left_behind")
+    assert "the thread the forgotten one" in said
+    assert "1 passed, 1 error" in said
+
+
 def test_a_thread_in_the_background_ends_with_its_block_also_after_a_failed_assertion() -> None:
     import threading
 

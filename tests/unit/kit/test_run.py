@@ -37,7 +37,15 @@ def hang(folder: Path, pids: Path) -> list[str]:
     return [sys.executable, "-m", "tests.run", *command(folder, more=("-n", "2"))]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        signal.SIGKILL,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.long),
+    ],
+)
 def test_an_interrupted_run_leaves_no_process_and_no_file(tmp_path: Path, number: signal.Signals) -> None:
     suite, temporary, pids = tmp_path / "suite", tmp_path / "tmp", tmp_path / "pids"
     suite.mkdir()
