@@ -33,8 +33,8 @@ from tests.contract.tls_peer import Peer, Request, drip, hang, raw, reply
 from tests.kit.waiting import PATIENCE_S, Waited
 from tests.unit.offline_queue.kit import receipt_answer, receipt_bytes, sign
 
-DEADLINE_S = 0.5
-SLACK_S = 1.5  # other jobs share the machine
+DEADLINE_S = 1.5  # enough for a handshake on a busy machine, where the deadline is to come after it
+SLACK_S = 1.5
 TRANSACTION = b"an2" * 1000
 PARCEL = Parcel("sub-1", TRANSACTION, b'{"manifest":1}', b"cms")
 ENTRY = Entry(
@@ -97,7 +97,7 @@ def fault_of(call: Callable[[], object]) -> TransportFault:
 
 def test_a_submission_arrives_whole_and_its_receipt_is_believed(pki: PkiPaths, connect: Open) -> None:
     with Peer(pki, behaviours=[reply("201 Created", good_answer(pki))]) as peer:
-        signed = connect(peer.url, total_deadline_s="10").submit(PARCEL)
+        signed = connect(peer.url).submit(PARCEL)
     receipt = Verifier(pki.gateway_ca.read_bytes(), SystemClock()).receipt(signed, ENTRY)
     assert (receipt.submission_id, receipt.gateway) == ("sub-1", "SIMULATED")
     (request,) = peer.requests
@@ -125,7 +125,7 @@ def parts(request: Request) -> dict[str, tuple[str, bytes]]:
 
 def test_one_transport_serves_many_exchanges(pki: PkiPaths, connect: Open) -> None:
     with Peer(pki, behaviours=[reply("200 OK", good_answer(pki))]) as peer:
-        transport = connect(peer.url, total_deadline_s="10")
+        transport = connect(peer.url)
         for _ in range(3):
             transport.submit(PARCEL)
     assert len(peer.requests) == 3
@@ -134,7 +134,7 @@ def test_one_transport_serves_many_exchanges(pki: PkiPaths, connect: Open) -> No
 def test_status_is_the_receipt_or_a_definite_no(pki: PkiPaths, connect: Open) -> None:
     answers = [reply("200 OK", good_answer(pki)), reply("404 Not Found", b"{}")]
     with Peer(pki, behaviours=answers) as peer:
-        transport = connect(peer.url, total_deadline_s="10")
+        transport = connect(peer.url)
         assert transport.status("sub-1") is not None
         assert transport.status("sub-1") is None
     assert peer.requests[0].path == "/v1/submissions/sub-1"
@@ -152,7 +152,7 @@ def test_responses_come_in_order_and_one_malformed_item_spoils_no_other(pki: Pki
     items = [good | {"seq": 1, "sha256": "0" * 64}, good, good | {"seq": "3"}, None, good | {"content": "?"}]
     body = json.dumps({"responses": items, "more": True}).encode()
     with Peer(pki, behaviours=[reply("200 OK", body)]) as peer:
-        page = connect(peer.url, total_deadline_s="10").responses(7, 20)
+        page = connect(peer.url).responses(7, 20)
     assert peer.requests[0].path == "/v1/responses?after=7&limit=20"
     assert page.more
     assert [type(item) for item in page.items] == [BadItem, WireResponse, BadItem, BadItem, BadItem]
@@ -210,8 +210,9 @@ def test_what_is_no_definite_answer_leaves_the_outcome_unknown(
     pki: PkiPaths, connect: Open, name: str
 ) -> None:
     behaviour, code = UNKNOWN[name]
+    options = {"total_deadline_s": str(DEADLINE_S)} if code == "gateway.deadline" else {}
     with Peer(pki, behaviours=[behaviour]) as peer:
-        fault = fault_of(lambda: connect(peer.url).submit(PARCEL))
+        fault = fault_of(lambda: connect(peer.url, **options).submit(PARCEL))
     assert (fault.certainty, fault.code) == (Certainty.UNKNOWN, code)
     assert len(peer.requests) == 1, "nothing is followed, nothing is repeated"
 
@@ -221,7 +222,7 @@ def test_an_endless_answer_is_cut_at_its_limit(pki: PkiPaths, connect: Open, len
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
     head += b"Content-Length: 99999999\r\n\r\n" if length else b"\r\n"
     with Peer(pki, behaviours=[raw(head + b" " * 600_000)]) as peer:
-        fault = fault_of(lambda: connect(peer.url, total_deadline_s="10").submit(PARCEL))
+        fault = fault_of(lambda: connect(peer.url).submit(PARCEL))
     assert fault.code == "gateway.answer_too_large"
 
 
@@ -251,8 +252,8 @@ def test_a_gateway_that_asks_to_wait_is_heard(
 
 def test_a_peer_that_never_reads_a_large_upload_ends_at_the_deadline(pki: PkiPaths, connect: Open) -> None:
     big = Parcel("sub-1", bytes(30_000_000), b"{}", b"s")
-    with Peer(pki, before_reading=lambda peer, _: bool(peer.released.wait(10)) or None) as peer:
-        fault = fault_of(lambda: connect(peer.url).submit(big))
+    with Peer(pki, before_reading=lambda peer, _: bool(peer.released.wait(PATIENCE_S)) or None) as peer:
+        fault = fault_of(lambda: connect(peer.url, total_deadline_s=str(DEADLINE_S)).submit(big))
     assert (fault.code, fault.certainty) == ("gateway.deadline", Certainty.UNKNOWN)
 
 
@@ -276,14 +277,16 @@ def test_a_name_server_that_never_answers_ends_at_the_deadline(
     connect: Open, monkeypatch: pytest.MonkeyPatch, pki: PkiPaths
 ) -> None:
     with Peer(pki) as peer:
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: peer.released.wait(10))
-        fault = fault_of(lambda: connect("https://slow.invalid").submit(PARCEL))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: peer.released.wait(PATIENCE_S))
+        fault = fault_of(
+            lambda: connect("https://slow.invalid", total_deadline_s=str(DEADLINE_S)).submit(PARCEL)
+        )
     assert (fault.code, fault.certainty) == ("gateway.name_not_resolved", Certainty.NOT_SENT)
 
 
 def test_a_handshake_that_never_comes_is_known_not_to_be_sent(pki: PkiPaths, connect: Open) -> None:
-    with Peer(pki, before_tls=lambda peer, _: bool(peer.released.wait(10)) or None) as peer:
-        fault = fault_of(lambda: connect(peer.url).submit(PARCEL))
+    with Peer(pki, before_tls=lambda peer, _: bool(peer.released.wait(PATIENCE_S)) or None) as peer:
+        fault = fault_of(lambda: connect(peer.url, total_deadline_s=str(DEADLINE_S)).submit(PARCEL))
     assert (fault.code, fault.certainty) == ("gateway.deadline", Certainty.NOT_SENT)
 
 
@@ -349,7 +352,7 @@ def test_a_receipt_for_something_else_is_not_believed(
     pki: PkiPaths, connect: Open, changes: dict[str, object], code: str
 ) -> None:
     with Peer(pki, behaviours=[reply("201 Created", good_answer(pki, **changes))]) as peer:
-        signed = connect(peer.url, total_deadline_s="10").submit(PARCEL)
+        signed = connect(peer.url).submit(PARCEL)
     with pytest.raises(ReceiptError) as error:
         Verifier(pki.gateway_ca.read_bytes(), SystemClock()).receipt(signed, ENTRY)
     assert error.value.code == code
@@ -397,7 +400,7 @@ def test_a_pinned_key_is_taken_and_another_stops_before_anything_is_sent(
 ) -> None:
     right, other = pin_of(pki.gateway_server_cert), pin_of(pki.gateway_receipt_cert)
     with Peer(pki, behaviours=[reply("200 OK", good_answer(pki))]) as peer:
-        connect(peer.url, pin_sha256=f"{other}, {right.upper()}", total_deadline_s="10").submit(PARCEL)
+        connect(peer.url, pin_sha256=f"{other}, {right.upper()}").submit(PARCEL)
         fault = fault_of(lambda: connect(peer.url, pin_sha256=other).submit(PARCEL))
     assert (fault.code, fault.certainty) == ("gateway.certificate_pin", Certainty.NOT_SENT)
     assert len(peer.requests) == 1

@@ -149,4 +149,4 @@ def drip(data: bytes, every_s: float = 0.03) -> Behaviour:
 
 def hang(peer: Peer, tls: ssl.SSLSocket, _: Request) -> None:
     """Says nothing at all."""
-    peer.released.wait(10)
+    peer.released.wait(PATIENCE_S)

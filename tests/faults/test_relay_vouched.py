@@ -93,7 +93,10 @@ def test_sealed_and_counter_signed_it_goes_from_the_station_over_the_relay_to_th
             assert queue.counter_sign_held(signer(county, "new")) == ("s-1",)
             assert sync.drain().accepted == 1
             assert queue.entry("s-1").state is State.CUSTODY
-            until(lambda: states(config).get("custody", 0) + states(config).get("answered", 0) == 1)
+            until(
+                lambda: states(config).get("custody", 0) + states(config).get("answered", 0) == 1,
+                "the bureau to take custody",
+            )
         command = [sys.executable, "-m", "station", "relay", "--config", str(config), "--check"]
         assert subprocess.run(command, check=False).returncode == 0
     with closing(sqlite3.connect(data / "gateway.sqlite")) as base:

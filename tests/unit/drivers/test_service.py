@@ -285,9 +285,9 @@ def test_a_reader_that_hangs_at_closing_does_not_stop_the_end(
     running = Running(tmp_path / "s.sock")
     running.remote()
     release = threading.Event()
-    running.puppet.close = lambda: release.wait(20) and None  # type: ignore[method-assign]
+    running.puppet.close = lambda: release.wait(PATIENCE_S) and None  # type: ignore[method-assign]
     running.stop()
-    assert not running._thread.is_alive()
+    assert not running._thread.running
     release.set()
 
 
@@ -329,7 +329,7 @@ def test_a_hung_driver_is_given_up_and_a_new_one_made(tmp_path: Path) -> None:
     release = threading.Event()
 
     def hang(*_: object) -> Frame:
-        release.wait(20)
+        release.wait(PATIENCE_S)
         return frame(1)
 
     reader = running.remote()
@@ -350,7 +350,7 @@ def test_a_hung_driver_is_given_up_and_a_new_one_made(tmp_path: Path) -> None:
 def test_too_many_hung_drivers_stop_the_watchdogs_food(tmp_path: Path) -> None:
     desk = service.CaptureService(Puppet, SystemClock())
     release = threading.Event()
-    jobs = [Job(lambda _: release.wait(20) and None, SystemClock()) for _ in range(3)]
+    jobs = [Job(lambda _: release.wait(PATIENCE_S) and None, SystemClock()) for _ in range(3)]
     for job in jobs:
         assert desk.healthy()
         assert desk._abandon(job).code == "reader.hung"
