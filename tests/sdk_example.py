@@ -32,5 +32,7 @@ def example_library() -> Path:
     """The shared library. Skips the test when nothing can build it."""
     built = _build()
     if built is None:
-        pytest.skip("no C compiler here: the example of a vendor's library cannot be built")
+        pytest.skip(
+            "no C compiler here (Debian: gcc libc6-dev): the example of a vendor's library cannot be built"
+        )
     return built[0]

@@ -48,9 +48,9 @@ def address(station):
 @pytest.fixture(scope="module")
 def chromium():
     """One browser a module: its event loop must not outlive it, other tests start loops of their own."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: ./run setup")
     if not CHROMIUM.exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}")
+        pytest.skip(f"no Chromium at {CHROMIUM} (Debian: chromium), or set CHROMIUM to its path")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(CHROMIUM), headless=True, args=ARGUMENTS, timeout=PATIENCE_S * 1000

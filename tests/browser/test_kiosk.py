@@ -205,7 +205,7 @@ def test_axe_finds_nothing_where_it_is_installed(screen, station):
 
     axe = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
     if not axe.exists():
-        pytest.skip("axe-core is not there: npm install axe-core, or AXE_CORE=path of axe.min.js")
+        pytest.skip("axe-core is not there: npm install axe-core, or set AXE_CORE to the path of axe.min.js")
     source = axe.read_text(encoding="utf-8")
     booking = None
     for path in ("/sign-in", "/", "/bookings/new", "capture", "review", "/queue"):

@@ -18,7 +18,7 @@ SUFFIXES = {".an2", ".an2k", ".ebts", ".tdf", ".eft"}
 def samples(shared_data: Path) -> list[Path]:
     folder = shared_data / "an2"
     if not folder.is_dir():
-        pytest.skip("the sample files are not on this machine")
+        pytest.skip("the sample files are not here: set BOOKING_SHARED to their folder")
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 

@@ -13,7 +13,7 @@ from tests.unit.records.kit import HEADER, SUBJECT, tenprint
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    nistitl = pytest.importorskip("nistitl", reason="nistitl is not installed")
+    nistitl = pytest.importorskip("nistitl", reason="nistitl is not installed: ./run setup")
 
 
 def test_a_car_reads_back_field_by_field_in_nistitl() -> None:

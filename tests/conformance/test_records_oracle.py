@@ -151,4 +151,4 @@ def _compare(txn: Transaction, content: bytes) -> None:
 
 def test_the_oracle_is_named_when_it_is_missing() -> None:
     if nistitl() is None:
-        pytest.skip("nistitl is not installed; only our own decoder compared")
+        pytest.skip("nistitl is not installed: ./run setup; only our own decoder compared")

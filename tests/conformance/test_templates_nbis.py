@@ -21,7 +21,7 @@ from station.friction_ridge import MinutiaKind, MinutiaTemplate
 from station.imaging import extract
 from station.templates import iso19794_2_2005
 
-nbis = pytest.importorskip("nbis", reason="nbis-python is not installed", exc_type=ImportError)
+nbis = pytest.importorskip("nbis", reason="nbis-python is not installed: ./run setup", exc_type=ImportError)
 PLATEN = Platen(800, 750, 500)
 
 

@@ -16,7 +16,7 @@ from tests.unit.templates.test_type_9 import HEADER, text_record
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    nistitl = pytest.importorskip("nistitl", reason="nistitl is not installed")
+    nistitl = pytest.importorskip("nistitl", reason="nistitl is not installed: ./run setup")
 
 
 def test_every_field_of_our_type_9_reads_back_in_nistitl() -> None:

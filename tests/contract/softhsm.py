@@ -29,7 +29,7 @@ def module() -> Path:
     if found is None or shutil.which("softhsm2-util") is None:
         pytest.skip("SoftHSM 2 is not installed (Debian: softhsm2)")
     if importlib.util.find_spec("pkcs11") is None:
-        pytest.skip("python-pkcs11 is not installed (extra `hsm`)")
+        pytest.skip("python-pkcs11 is not installed: ./run setup")
     folder = Path(tempfile.mkdtemp(prefix="softhsm-"))
     (folder / "tokens").mkdir()
     text = f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n"

@@ -33,12 +33,14 @@ def in_token(pki: PkiPaths) -> str:
 def in_credential(pki: PkiPaths) -> str:
     """With the real systemd-creds and this machine's own host key."""
     if shutil.which("systemd-creds") is None:
-        pytest.skip("systemd-creds is not installed")
+        pytest.skip("systemd-creds is not installed (Debian: systemd)")
     path = pki.station_ca.with_name("signing.cred")
     command = ["systemd-creds", "encrypt", "--with-key=host", "--name=signing", pki.station_signing_key, path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        pytest.skip(f"systemd-creds cannot encrypt here: {done.stderr.strip()[-200:]}")
+        pytest.skip(
+            f"systemd-creds cannot encrypt: run on a machine with a host key: {done.stderr.strip()[-99:]}"
+        )
     files = f"cert={quote(str(pki.station_signing_cert))}&chain={quote(str(pki.station_ca))}"
     return f"systemd-creds:{quote(str(path))}?name=signing&{files}"
 

@@ -38,17 +38,17 @@ BOOKINGS = 5
 def run(*command: str) -> None:
     """Skip with the reason when this machine does not allow it."""
     if shutil.which(command[0]) is None:
-        pytest.skip(f"no {command[0]} here")
+        pytest.skip(f"{command[0]} is not installed (Debian: util-linux, e2fsprogs)")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip(f"{' '.join(command[:3])}: {done.stderr.strip()}")
+        pytest.skip(f"run on a machine that allows {' '.join(command[:3])}: {done.stderr.strip()}")
 
 
 @pytest.fixture(params=["tmpfs", "ext4"])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A file system of its own."""
     if os.geteuid():
-        pytest.skip("only root may mount a file system")
+        pytest.skip("only root may mount a file system: run as root")
     place = tmp_path / "disk"
     place.mkdir()
     if request.param == "tmpfs":

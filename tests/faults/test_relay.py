@@ -26,9 +26,7 @@ from tests.kit.waiting import PATIENCE_S, until
 
 pytestmark = [
     pytest.mark.limits(cpu_s=300, waiting_s=300),
-    pytest.mark.skipif(
-        programs() is None, reason="no PostgreSQL server programs: the Debian package postgresql has them"
-    ),
+    pytest.mark.skipif(programs() is None, reason="no PostgreSQL server programs here (Debian: postgresql)"),
 ]
 
 

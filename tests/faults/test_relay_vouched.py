@@ -30,9 +30,7 @@ from tests.unit.sim.gateway_kit import transaction
 
 pytestmark = [
     pytest.mark.limits(cpu_s=300, waiting_s=300),
-    pytest.mark.skipif(
-        programs() is None, reason="no PostgreSQL server programs: the Debian package postgresql has them"
-    ),
+    pytest.mark.skipif(programs() is None, reason="no PostgreSQL server programs here (Debian: postgresql)"),
 ]
 NOW = dt.datetime.now(dt.UTC)
 HOUR = dt.timedelta(hours=1)

@@ -65,7 +65,7 @@ def test_the_transaction_is_a_valid_car_with_thirteen_prints_and_one_amputation(
 
 def test_openssl_believes_the_manifest_and_the_manifest_names_the_transaction(demo: Path) -> None:
     if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+        pytest.skip("openssl is not installed (Debian: openssl)")
     command = (
         "openssl cms -verify -binary -inform DER -in manifest.p7s -content manifest.json"
         " -CAfile issuing-ca.pem -out /dev/null"

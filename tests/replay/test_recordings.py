@@ -111,7 +111,7 @@ def folder(recorded: Recorded, request: pytest.FixtureRequest, tmp_path: Path) -
     data: Path = request.getfixturevalue("shared_data")
     found = data / "recordings" / recorded.name
     if not (found / "device").is_file():
-        pytest.skip(f"no recording at {found}")
+        pytest.skip(f"no recording at {found}: set BOOKING_SHARED to its folder")
     return found
 
 
@@ -153,7 +153,7 @@ def test_a_recording_replays_through_libfprint(
     recorded: Recorded, folder: Path, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not has_libfprint():
-        pytest.skip("needs the Debian packages gir1.2-fprint-2.0 and python3-gi")
+        pytest.skip("libfprint cannot be loaded (Debian: gir1.2-fprint-2.0 python3-gi)")
     monkeypatch.setenv("FP_DEVICE_EMULATION", "1")  # libfprint then takes the seeds of its own test suite
     out = tmp_path / "out.png"
     words = ["readers", "capture", "--reader", "libfprint:any", "--out", str(out)]

@@ -25,7 +25,7 @@ RECORDED_SEED = 0x51EA2124
 def folder(shared_data: Path) -> Path:
     found = shared_data / "recordings" / "uru4000-4500"
     if not (found / "capture.pcapng").is_file():
-        pytest.skip(f"no recording at {found}")
+        pytest.skip(f"no recording at {found}: set BOOKING_SHARED to its folder")
     return found
 
 

@@ -14,7 +14,7 @@ import pytest
 from drivers.reader import Pixels
 
 needs_umockdev = pytest.mark.skipif(
-    shutil.which("umockdev-run") is None, reason="needs the Debian package umockdev"
+    shutil.which("umockdev-run") is None, reason="umockdev-run is not installed (Debian: umockdev)"
 )
 
 

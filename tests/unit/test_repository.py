@@ -152,6 +152,29 @@ def test_the_compiler_wrapper_drops_one_flag_and_keeps_the_rest(repo: Path, tmp_
     assert found.stdout.splitlines() == ["-DA=a b", "-c", "x y.c"]
 
 
+# ---------------------------------------------------------------- what is skipped
+
+
+REMEDY = re.compile(r"\(Debian: |\./run |\bset [A-Z_]+|\brun (it|as|on)\b|\binstall\b")
+"""What would make a skipped test run: a Debian package, a verb, a variable, another machine."""
+
+
+def test_every_skip_says_what_would_make_the_test_run(repo: Path) -> None:
+    silent = []
+    for path in sorted((repo / "tests").rglob("*.py")):
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in SKIPS:
+                words = [ast.unparse(each) for each in (*node.args, *(key.value for key in node.keywords))]
+                if not any(REMEDY.search(word) or WHY_NOT.fullmatch(word) for word in words):
+                    silent.append(f"{path.relative_to(repo)}:{node.lineno}: {words[-1]}")
+    assert silent == []
+
+
+SKIPS = {"pytest.skip", "pytest.importorskip", "pytest.mark.skipif", "pytest.mark.skip"}
+WHY_NOT = re.compile(r".*why_not\(\).*|refused|_REASON")
+"""These say it themselves: station/bench/queue_shim.py, and the tests on attached readers, which name the setting."""
+
+
 # ---------------------------------------------------------------- what we write, and how long
 
 

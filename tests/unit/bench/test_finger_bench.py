@@ -170,7 +170,7 @@ def test_an_image_on_which_nfiq2_gives_up_scores_0_and_keeps_its_minutiae(monkey
 
 @pytest.mark.parametrize("contact", ["plain", "rolled"])
 def test_nist_programs_see_the_minutiae_that_are_there(contact):
-    pytest.importorskip("nbis", reason="nbis-python is not installed")
+    pytest.importorskip("nbis", reason="nbis-python is not installed: ./run setup")
     nbis = nbis_peer.Nbis()
     seen = [finger.look(nbis, contact, 21, index, 0) for index in range(3)]
     again = finger.look(nbis, contact, 21, 0, 1)

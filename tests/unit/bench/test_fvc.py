@@ -198,7 +198,7 @@ def test_a_peer_that_does_not_load_is_absent(monkeypatch):
 
 
 def test_mindtct_and_bozorth3_tell_synthetic_fingers_apart(touch_pictures):
-    pytest.importorskip("nbis", reason="nbis-python is not installed", exc_type=ImportError)
+    pytest.importorskip("nbis", reason="nbis-python is not installed: ./run setup", exc_type=ImportError)
     one, again, other = (nbis_peer.extract(gray, 500) for gray in touch_pictures)
     assert nbis_peer.loads()
     assert nbis_peer.match(one, again) > 40 > nbis_peer.match(one, other)

@@ -91,7 +91,7 @@ def test_every_job_runs_without_the_peer(monkeypatch, capsys, tmp_path):
 
 
 def test_every_peer_runs_beside(monkeypatch):
-    pytest.importorskip("nbis", reason="nbis-python is not installed", exc_type=ImportError)
+    pytest.importorskip("nbis", reason="nbis-python is not installed: ./run setup", exc_type=ImportError)
     ran = []
     monkeypatch.setattr(speed, "in_turn", lambda jobs, repeat: [ran.append(job()) or 1.0 for job in jobs])
     pictures = {name: gray[:400, :400] for name, gray in speed._pictures().items()}

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from offline_queue.vault import Vault
 from station import booking as bookings
 from station.booking import Booking
 from station.booking_store import BookingStore
@@ -96,7 +97,7 @@ def test_the_same_pixels_twice_in_one_booking_are_two_attempts(store):
 
 
 def test_names_and_pixels_are_not_in_the_file_in_clear(tmp_path):
-    vault = pytest.importorskip("offline_queue.vault").Vault(b"k" * 32)
+    vault = Vault(b"k" * 32)
     store = BookingStore.open(tmp_path / "b.db", vault)
     attempt, one = taken(draft(), 1, coded([1]))
     store.save(bookings.with_attempt(draft(), attempt, NOW), one)

@@ -79,7 +79,7 @@ class Station:
         """The other verifier on files or folders."""
         program = shutil.which("node")
         if program is None:
-            pytest.skip("no node here: the second verifier is not run")
+            pytest.skip("node is not installed (Debian: nodejs): the second verifier is not run")
         authorities = ["--ca", str(self.pki.station_ca), "--gateway-ca", str(self.pki.gateway_ca)]
         authorities += [word for path in lists for word in ("--crl", str(path))]
         done = subprocess.run(

@@ -210,7 +210,7 @@ def test_heads_that_were_signed_too_late_count_as_absent(
 def node(*words: str) -> subprocess.CompletedProcess[str]:
     program = shutil.which("node")
     if program is None:
-        pytest.skip("no node here: the second verifier is not run")
+        pytest.skip("node is not installed (Debian: nodejs): the second verifier is not run")
     command_line = [program, str(VERIFIERS / "verify.mjs"), *words]
     return subprocess.run(command_line, capture_output=True, text=True, check=False, timeout=60)
 

@@ -469,7 +469,7 @@ def has_libfprint() -> bool:
 @pytest.fixture
 def virtual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     if not has_libfprint():
-        pytest.skip("needs the Debian packages gir1.2-fprint-2.0 and python3-gi")
+        pytest.skip("libfprint cannot be loaded (Debian: gir1.2-fprint-2.0 python3-gi)")
     path = tmp_path / "virtual.sock"
     monkeypatch.setenv("FP_VIRTUAL_IMAGE", str(path))
     return path

@@ -365,7 +365,7 @@ def test_a_library_without_the_function_is_refused() -> None:
         (Path(f) for f in Path("/proc/self/maps").read_text().split() if re.search(r"libm\.so", f)), None
     )
     if math is None:
-        pytest.skip("no libm here to load")
+        pytest.skip("no libm here to load: run on a Linux with the GNU C library")
     with pytest.raises(ReaderFault, match=r"reader\.library_load"):
         entry_of(str(math))
 

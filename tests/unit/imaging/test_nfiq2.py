@@ -71,7 +71,7 @@ def test_an_image_on_which_the_library_gives_up_is_a_failure(fresh, monkeypatch)
 def test_without_the_library_no_attempt_is_made_and_the_reason_is_said(fresh, monkeypatch):
     monkeypatch.setitem(sys.modules, "nbis", None)
     assert nfiq2.score(np.full((300, 300), 200, np.uint8), 500) == nfiq2.NOT_ATTEMPTED
-    assert nfiq2.library().why == "nbis-python is not installed"
+    assert nfiq2.library().why == "nbis-python is not installed: ./run setup"
 
 
 def test_a_library_that_breaks_on_loading_is_reported_not_raised(fresh, monkeypatch):
@@ -93,7 +93,10 @@ def test_the_identity_is_the_registered_one():
     assert (nfiq2.VENDOR, nfiq2.PRODUCT) == (257, 57)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("nbis") is None, reason="nbis-python is not installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("nbis") is None,
+    reason="nbis-python is not installed: ./run setup",
+)
 def test_the_real_library_prefers_a_good_touch_to_a_dry_one(fresh, touch_of):
     good = nfiq2.score(touch_of("plain").pixels, 500)
     dry = nfiq2.score(touch_of("plain", moisture=0.0).pixels, 500)

@@ -181,9 +181,9 @@ def real_systemd_creds(tmp_path: Path) -> None:
             ["systemd-creds", "encrypt", "--name=x", "-", "-"], input=b"x", capture_output=True, check=False
         )
     except OSError:
-        pytest.skip("systemd-creds is not installed")
+        pytest.skip("systemd-creds is not installed (Debian: systemd)")
     if done.returncode:
-        pytest.skip("systemd-creds cannot encrypt here")
+        pytest.skip("systemd-creds cannot encrypt here; run on a machine with a host key")
 
 
 def test_a_key_made_by_systemd_creds_is_only_on_disk_encrypted(tmp_path: Path) -> None:

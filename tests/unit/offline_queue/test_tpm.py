@@ -33,7 +33,8 @@ def two_ports() -> int:
 
 @pytest.mark.skipif(
     bool(LACKING) or not LIBRARIES or not TCTI,
-    reason=f"no {', '.join(LACKING) or 'libtpm2-pkcs11-1 or libtss2-tcti-tabrmd0'}: a TPM cannot be simulated",
+    reason=f"a TPM cannot be simulated: no {', '.join(LACKING) or 'PKCS #11 library for it'} "
+    "(Debian: swtpm tpm2-abrmd tpm2-tools libtpm2-pkcs11-1 libtss2-tcti-tabrmd0)",
 )
 def test_a_key_in_a_tpm_signs_what_the_queue_sends(tmp_path: Path, repo: Path) -> None:
     (tmp_path / "state").mkdir()

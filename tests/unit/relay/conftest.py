@@ -20,7 +20,7 @@ NAMES = itertools.count(1)
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     if programs() is None:
-        pytest.skip("no PostgreSQL server programs here: the Debian package postgresql has them")
+        pytest.skip("no PostgreSQL server programs here (Debian: postgresql)")
     with postgres() as running:
         yield running
 

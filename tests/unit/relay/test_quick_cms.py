@@ -38,7 +38,7 @@ def test_it_verifies_with_the_time_and_the_signer(
         cms.verify_detached(content + b"x", der, county.station_ca.read_bytes(), now)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed (Debian: openssl)")
 def test_openssl_accepts_it(county: County, now: dt.datetime, tmp_path: Path) -> None:
     content, der = tmp_path / "content", tmp_path / "content.p7s"
     content.write_bytes(b"a receipt")

@@ -444,7 +444,7 @@ def test_any_bytes_are_refused_as_a_template(data):
 def test_nists_own_record_is_read_and_written_again_byte_for_byte(shared_data):
     file = shared_data / "an2" / "fmr" / "fmr.ansi2004"
     if not file.is_file():
-        pytest.skip("no minutiae records in the shared data")
+        pytest.skip("no minutiae records in the shared data: set BOOKING_SHARED to a folder with data/an2")
     record = incits378_2004.read(file.read_bytes())
     assert [(len(v.template), v.fgp, v.quality) for v in record.views] == [
         (27, 7, 90),

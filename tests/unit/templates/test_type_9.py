@@ -279,7 +279,7 @@ def test_damaged_records_are_refused_or_read_never_anything_else(data):
 def test_real_records_of_others_are_read(shared_data):
     folder = shared_data / "an2" / "libbiomeval"
     if not folder.is_dir():
-        pytest.skip("no Type-9 records in the shared data")
+        pytest.skip("no Type-9 records in the shared data: set BOOKING_SHARED to a folder with data/an2")
     data = (folder / "type9-efs.an2k").read_bytes()
     found = templates.decode_any(data)
     assert templates.format_of(data) is type_9_efs
