@@ -30,6 +30,47 @@ def test_the_shipped_rules_decide(tot, certification, simulated, gateway, allowe
     assert decision.reason
 
 
+# What each pair of reader and gateway may do, from the meaning of the rules: nothing simulated reaches a real file, the
+# station has a rule for CAR only, a real file takes Appendix F only, a test gateway takes every reader.
+DOMAIN = """
+tot   certification  simulated  gateway     decision
+CAR   none           yes        simulated   yes gateway.test
+CAR   PIV            yes        simulated   yes gateway.test
+CAR   AppF           yes        simulated   yes gateway.test
+CAR   none           no         simulated   yes gateway.test
+CAR   PIV            no         simulated   yes gateway.test
+CAR   AppF           no         simulated   yes gateway.test
+CAR   none           yes        production  no  reader.simulated-stays-home
+CAR   PIV            yes        production  no  reader.simulated-stays-home
+CAR   AppF           yes        production  no  reader.simulated-stays-home
+CAR   none           no         production  no  reader.not-certified
+CAR   PIV            no         production  no  reader.not-certified
+CAR   AppF           no         production  yes reader.appendix-f
+CNA   none           yes        simulated   no  tot.known-only
+CNA   PIV            yes        simulated   no  tot.known-only
+CNA   AppF           yes        simulated   no  tot.known-only
+CNA   none           no         simulated   no  tot.known-only
+CNA   PIV            no         simulated   no  tot.known-only
+CNA   AppF           no         simulated   no  tot.known-only
+CNA   none           yes        production  no  reader.simulated-stays-home
+CNA   PIV            yes        production  no  reader.simulated-stays-home
+CNA   AppF           yes        production  no  reader.simulated-stays-home
+CNA   none           no         production  no  tot.known-only
+CNA   PIV            no         production  no  tot.known-only
+CNA   AppF           no         production  no  tot.known-only
+"""
+
+
+def test_the_shipped_rules_decide_the_whole_of_their_domain():
+    rows = [line.split() for line in DOMAIN.strip().splitlines()[1:]]
+    assert len({tuple(row[:4]) for row in rows}) == 2 * 3 * 2 * 2
+    found = []
+    for tot, certification, simulated, gateway, *_ in rows:
+        said = decide(tot, certification=certification, simulated=simulated == "yes", gateway=gateway)
+        found.append([tot, certification, simulated, gateway, "yes" if said.allowed else "no", said.rule])
+    assert found == rows
+
+
 @given(st.text(max_size=8), st.text(max_size=8))
 def test_a_simulated_reader_never_reaches_production(tot, certification):
     assert not decide(tot, certification=certification, simulated=True, gateway="production").allowed
