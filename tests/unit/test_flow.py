@@ -245,3 +245,10 @@ def test_a_control_number_is_one_to_a_booking_and_fits_the_field() -> None:
     assert one == "SIM-STATION-01-B0123456789ABCDEF"
     assert 10 <= len(flow.control_number("S" * 20, "b-0123456789abcdef")) <= 40
     assert one != flow.control_number("SIM-STATION-01", "b-0123456789abcdee")
+
+
+def test_a_control_number_is_the_station_and_the_booking_within_forty_characters():
+    """EBTS 9.1, 1.009: 10 to 40 characters; the longest id of a station has 20."""
+    assert flow.control_number("ST-1", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0") == "ST-1-0F1E2D3C4B5A6978879"
+    assert flow.control_number("S" * 20, "a" * 32) == "S" * 20 + "-" + "A" * 19
+    assert len(flow.control_number("S" * 30, "a" * 32)) == 40
