@@ -11,6 +11,8 @@ import json
 import sys
 from collections.abc import Sequence
 
+import station
+
 VERBS: dict[str, str] = {
     "demo": "book one synthetic person whole, on simulated hardware, and show what came of it",
     "kiosk": "start the station on the simulated reader and leave it running to try by hand",
@@ -40,6 +42,7 @@ VERBS: dict[str, str] = {
 def build_parser(verb: str | None) -> argparse.ArgumentParser:
     """The parser: help lines of all verbs, the arguments of the one that is called."""
     parser = argparse.ArgumentParser(prog="station", description="A livescan booking station.")
+    parser.add_argument("--version", action="version", version=f"station {station.__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, line in VERBS.items():
         sub = verbs.add_parser(name, help=line, description=line)

@@ -13,6 +13,7 @@ import datetime as dt
 import enum
 import hashlib
 import hmac
+import math
 import secrets
 import sqlite3
 import threading
@@ -187,7 +188,7 @@ class Access:
         recent = self._tries.recent(who, now)
         if len(recent) >= MAX_TRIES:
             wait = recent[-MAX_TRIES] + WINDOW.total_seconds() - now.timestamp()
-            minutes = max(1, round(wait / 60))
+            minutes = math.ceil(wait / 60)  # never shorter than it takes
             raise AccessError(
                 "access.throttled", "too many failed tries", f"wait {minutes} min, or ask a supervisor"
             )

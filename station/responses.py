@@ -90,11 +90,11 @@ class Response:
     name: str | None
     rap_sheet: str | None
     transaction: Transaction
-    srfs: tuple[str, ...] = ()
-    candidates: tuple[Candidate, ...] = ()
-    notes: tuple[str, ...] = ()
-    case: tuple[str, ...] = ()
-    photographs: int = 0
+    srfs: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    notes: tuple[str, ...]
+    case: tuple[str, ...]
+    photographs: int
 
     @property
     def unsolicited(self) -> bool:

@@ -29,7 +29,9 @@ def why_not() -> str:
     """Why the recorder cannot run here; empty when it can."""
     if sys.platform != "linux":
         return "the recorder of writes needs Linux: run it there"
-    return "" if shutil.which("cc") else "there is no C compiler to build the recorder of writes (Debian: gcc libc6-dev)"
+    return (
+        "" if shutil.which("cc") else "no C compiler to build the recorder of writes (Debian: gcc libc6-dev)"
+    )
 
 
 def compiled(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ class Background:
         self.result: Any = None
         self.error: BaseException | None = None
         self.name = name or getattr(target, "__name__", "background")
-        self._call = lambda: target(*args, **kwargs)
+        self._call = functools.partial(target, *args, **kwargs)
         self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self.thread.start()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 PACKAGES = ("station", "drivers", "offline_queue", "firmware_profiles")
-SCRIPTS = ("run", ".ci/run", ".ci/lock", ".ci/cc-without-m64")
+SCRIPTS = ("run", ".ci/run", ".ci/lock", ".ci/cc-without-m64", ".ci/release")
 LOCKS = ("base", "test", "dev", "build", "nbis-glibc238", "nbis-debian12")
 MODULE_LINES, FUNCTION_LINES = 330, 40
 LITERAL_LINES = 25  # a literal longer than this is a table, and tables are not counted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import hashlib
 
 import pytest
 
@@ -93,6 +94,47 @@ def test_five_failed_tries_close_the_door_until_the_window_has_passed(access, cl
     clock.forward(15 * 60 + 1)
     if who == "avery":
         assert access.sign_in("avery", "2468").id == "avery"
+
+
+@pytest.mark.parametrize(
+    ("passed_s", "told"),
+    [
+        (0, "wait 15 min"),
+        (1, "wait 15 min"),
+        (60, "wait 14 min"),
+        (9 * 60 + 30, "wait 6 min"),
+        (899, "wait 1 min"),
+    ],
+)
+def test_the_wait_that_is_told_is_never_shorter_than_the_real_one(access, clock, passed_s, told):
+    for _ in range(MAX_TRIES):
+        with pytest.raises(AccessError):
+            access.sign_in("avery", "0000")
+    clock.forward(passed_s)
+    with pytest.raises(AccessError) as caught:
+        access.sign_in("avery", "2468")
+    assert caught.value.advice.startswith(told + ",")
+
+
+def test_the_window_ends_with_its_last_second(access, clock):
+    for _ in range(MAX_TRIES):
+        with pytest.raises(AccessError):
+            access.sign_in("avery", "0000")
+    clock.forward(15 * 60 - 1)
+    with pytest.raises(AccessError, match=r"access.throttled"):
+        access.sign_in("avery", "2468")
+    clock.forward(1)
+    assert access.sign_in("avery", "2468").id == "avery"
+
+
+def test_a_pin_hash_is_one_that_any_scrypt_makes():
+    """RFC 7914: N 16384, r 8, p 1, 32 bytes of hash, 16 of salt; checked with the standard library alone."""
+    name, n, r, p, salt, digest = hash_pin("1357").split("$")
+    assert (name, n, r, p) == ("scrypt", "16384", "8", "1")
+    raw, salt_bytes = base64.b64decode(digest), base64.b64decode(salt)
+    assert (len(raw), len(salt_bytes)) == (32, 16)
+    assert hashlib.scrypt(b"1357", salt=salt_bytes, n=16384, r=8, p=1, dklen=32, maxmem=2**26) == raw
+    assert hash_pin("1357", salt_bytes).endswith(digest)
 
 
 def test_the_door_opens_when_the_first_of_five_failures_is_15_minutes_old(access, clock):

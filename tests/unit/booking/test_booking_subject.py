@@ -94,3 +94,27 @@ def test_anything_typed_is_either_refused_or_can_be_written(raw):
     wrong = problems(subject, TODAY)
     right = {name: value for name, value in subject.items() if name not in wrong}
     encode(Transaction((type_2.record(type_2_table("CAR"), right),)))
+
+
+# EBTS 9.1: 2.027 in feet and inches from 4 ft 0 to 7 ft 11, or N and 48 to 95 inches; 2.029 from 50 to 499 pounds.
+@pytest.mark.parametrize(
+    ("field", "good", "bad"),
+    [
+        (
+            "HGT",
+            "400 411 500 511 700 711 000 N48 N95",
+            "399 412 512 712 799 800 300 011 N47 N96 N9X 4N0 NNN 5-1",
+        ),
+        ("WGT", "050 499 000", "049 500 001 999"),
+    ],
+)
+def test_height_and_weight_go_from_limit_to_limit(field, good, bad):
+    assert [value for value in good.split() if problems(SUBJECT | {field: value}, TODAY)] == []
+    assert [value for value in bad.split() if field not in problems(SUBJECT | {field: value}, TODAY)] == []
+
+
+@pytest.mark.parametrize("field", ["DOB", "DOA"])
+def test_a_date_may_be_today_and_not_tomorrow(field):
+    day, after = TODAY.strftime("%Y%m%d"), (TODAY + dt.timedelta(days=1)).strftime("%Y%m%d")
+    assert problems(SUBJECT | {field: day}, TODAY) == {}
+    assert problems(SUBJECT | {field: after}, TODAY) == {field: "is in the future"}

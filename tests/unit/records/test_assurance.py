@@ -80,6 +80,12 @@ def test_the_copy_is_the_submission_with_one_more_record_in_cnt(copy: bytes) -> 
     assert rows[0] == ("1", str(len(after.records) - 1))
     assert rows[-1] == ("98", "99")
     assert rows[1:-1] == before.header.rows(3)[1:]
+    others = [
+        [(field.number, field.value) for field in txn.header.fields if field.number not in (1, 3)]
+        for txn in (before, after)
+    ]
+    assert others[0] == others[1]
+    assert [field.number for field in after.header.fields] == [field.number for field in before.header.fields]
 
 
 def test_its_type_98_is_what_the_table_says_and_lists_every_record(copy: bytes) -> None:
