@@ -12,6 +12,7 @@ from offline_queue.states import State
 from offline_queue.store import Queue
 from offline_queue.sync import Sync
 from tests.conftest import FrozenClock
+from tests.kit import matrix
 from tests.unit.offline_queue.kit import MemoryGateway, not_sent, refused, submission, unsure
 
 FIXED = Backoff(base_s=2.0, cap_s=60.0, jitter=lambda: 0.0)
@@ -54,6 +55,95 @@ def test_half_open_one_failure_of_any_kind_opens_it_for_longer(breaker: Breaker,
 def test_what_the_gateway_asks_for_is_the_least_it_waits(breaker: Breaker) -> None:
     breaker.failed(wide=True, retry_after_s=50.0)
     assert breaker.left_s() == 50.0
+
+
+# closed     all goes through
+# once       closed, and one exchange in a row ended without an answer
+# open       nothing goes through until the wait is over
+# half_open  one exchange decides
+# A definite answer closes it in any state; what would befall the next submission too opens it in any state.
+MEANING = """
+           worked  wide  unsure  wait
+closed     closed  open  once    closed
+once       closed  open  open    once
+open       closed  open  open    half_open
+half_open  closed  open  open    half_open
+"""
+PATHS = {"closed": "", "once": "unsure", "open": "wide", "half_open": "wide wait"}
+
+
+def after(breaker: Breaker, clock: FrozenClock, events: str) -> list[bool]:
+    """Let the events happen; of each failure, whether it ended the pass."""
+    over = []
+    for event in events.split():
+        if event == "worked":
+            breaker.worked()
+        elif event == "wait":
+            clock.move(60)
+        else:
+            over.append(breaker.failed(wide=event == "wide"))
+    return over
+
+
+def seen(breaker: Breaker) -> str:
+    """The state of a breaker, which is spoilt by looking at it."""
+    if breaker.state is not Circuit.CLOSED:
+        return str(breaker.state)
+    return "once" if breaker.failed(wide=False) else "closed"
+
+
+def test_every_cell_leads_where_its_meaning_says() -> None:
+    def step(state: str, event: str) -> str:
+        clock = FrozenClock()
+        breaker = Breaker(clock, FIXED)
+        after(breaker, clock, PATHS[state])
+        over = after(breaker, clock, event)
+        assert over in ([], [breaker.state is Circuit.OPEN]), (
+            "a pass is over when nothing goes through any more"
+        )
+        return seen(breaker)
+
+    events = ("worked", "wide", "unsure", "wait")
+    assert matrix.wrong_cells(MEANING, PATHS, events, step, AssertionError, "") == []
+
+
+@pytest.mark.parametrize(
+    ("events", "left_s"),
+    [
+        ("wide", 2.0),
+        ("unsure unsure", 2.0),
+        ("wide wait unsure", 4.0),
+        ("wide wait wide wait wide", 8.0),
+        ("wide unsure", 4.0),
+        ("wide wait wide wait worked wide", 2.0),
+        ("wide worked unsure unsure", 2.0),
+        ("unsure wide", 2.0),
+        ("wide wait " * 5 + "wide", 60.0),
+    ],
+)
+def test_each_opening_in_a_row_is_longer(
+    breaker: Breaker, clock: FrozenClock, events: str, left_s: float
+) -> None:
+    after(breaker, clock, events)
+    assert breaker.left_s() == left_s
+
+
+def test_open_ends_with_the_last_moment_of_its_wait(breaker: Breaker, clock: FrozenClock) -> None:
+    breaker.failed(wide=True)
+    clock.move(1.999)
+    assert breaker.state is Circuit.OPEN
+    clock.move(0.001)
+    assert breaker.state is Circuit.HALF_OPEN
+
+
+def test_a_wish_shorter_than_the_wait_shortens_nothing(breaker: Breaker) -> None:
+    breaker.failed(wide=True, retry_after_s=1.0)
+    assert breaker.left_s() == 2.0
+
+
+def test_it_tolerates_as_many_in_a_row_as_it_is_told(clock: FrozenClock) -> None:
+    breaker = Breaker(clock, FIXED, tolerated=4)
+    assert [breaker.failed(wide=False) for _ in range(4)] == [False, False, False, True]
 
 
 @given(st.lists(st.sampled_from(["worked", "wide", "unsure", "wait"]), max_size=40))
