@@ -85,8 +85,9 @@ def quiet(**changes: Any) -> status.StationStatus:
     """A station of which nothing needs a look."""
     counts = dict.fromkeys(("ready", "unknown", "held", "quarantined", "custody", "answered"), 0)
     values: dict[str, Any] = {
-        "station_id": "ST-1", "active": True, "counts": counts, "waiting": 9, "oldest_s": 3600.0, "waiting_bytes": 3 * 2**20,
-        "last_receipt": "", "last_taken": "", "last_hour": 4, "responses": 0, "most_waiting": 10, "most_waiting_mib": 7, "most_an_hour": 5,
+        "station_id": "ST-1", "active": True, "counts": counts, "responses": 0, "last_receipt": "", "last_taken": "",
+        "waiting": 9, "most_waiting": 10, "waiting_bytes": 3 * 2**20, "most_waiting_mib": 7,
+        "last_hour": 4, "most_an_hour": 5, "oldest_s": 3600.0,
     }  # fmt: skip
     return status.StationStatus(**(values | changes))
 
