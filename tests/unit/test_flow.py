@@ -252,3 +252,18 @@ def test_a_control_number_is_the_station_and_the_booking_within_forty_characters
     assert flow.control_number("ST-1", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0") == "ST-1-0F1E2D3C4B5A6978879"
     assert flow.control_number("S" * 20, "a" * 32) == "S" * 20 + "-" + "A" * 19
     assert len(flow.control_number("S" * 30, "a" * 32)) == 40
+
+
+def test_a_picture_of_two_fingers_or_more_says_where_each_lies_and_one_of_a_single_finger_does_not(
+    line: flow.Line,
+) -> None:
+    booking = Booking("b-1", "CAR", "tenprint", SUBJECT, "avery", NOW, NOW)
+    missing = {FGP.RIGHT_MIDDLE: AMP.AMPUTATED, FGP.RIGHT_RING: AMP.AMPUTATED, FGP.LEFT_INDEX: AMP.UNABLE_TO_PRINT}
+    booking = bookings.with_missing(booking, missing, NOW)
+    taken: dict[FGP, Taken] = {}
+    for step in booking.steps:
+        if not step.skipped:
+            booking, taken[step.fgp] = _taken(booking, step.fgp, SIMULATED)
+    pictures = {record.text(13): record for record in flow._transaction(line, booking, taken).of_type(14)}
+    placed = {fgp: [row[0] for row in record.rows(21)] for fgp, record in pictures.items() if record.rows(21)}
+    assert placed == {"13": ["2", "5"], "14": ["8", "9", "10"]}
