@@ -6,27 +6,60 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.reader import CaptureKind
-from station.booking_plan import FINGERS, LABELS, PLANS, fingers_of, steps
+from station.booking_plan import FINGERS, LABELS, PLAN_OF_TOT, PLANS, fingers_of, steps
 from station.errors import BookingError
-from station.friction_ridge import AMP, FGP, IMP
+from station.friction_ridge import AMP, FGP
+
+# FBI EBTS 9.1: rolls of right thumb to little and left thumb to little, then the fours and the plain thumbs.
+# EFTS 7 appendix N: four, four, two. A single finger is one plain touch (IMP 0), never a roll.
+# place, position, IMP, contact, fingers on the platen, in the officer's words
+TENPRINT = """
+1   1   1  roll   1         Right thumb
+2   2   1  roll   2         Right index
+3   3   1  roll   3         Right middle
+4   4   1  roll   4         Right ring
+5   5   1  roll   5         Right little
+6   6   1  roll   6         Left thumb
+7   7   1  roll   7         Left index
+8   8   1  roll   8         Left middle
+9   9   1  roll   9         Left ring
+10  10  1  roll   10        Left little
+11  13  0  slap   2,3,4,5   Right four fingers
+12  14  0  slap   7,8,9,10  Left four fingers
+13  11  0  plain  1         Right thumb, plain
+14  12  0  plain  6         Left thumb, plain
+"""
+FLATS = """
+1   13  0  slap   2,3,4,5   Right four fingers
+2   14  0  slap   7,8,9,10  Left four fingers
+3   15  0  slap   6,1       Both thumbs
+"""
+NAMES = [line.split(maxsplit=5)[5] for line in TENPRINT.strip().splitlines()[:10]]
+SINGLES = {f"single-{n}": f"1  {n}  0  plain  {n}  {NAMES[n - 1]}" for n in range(1, 11)}
+PLANNED = {"tenprint": TENPRINT, "flats-4-4-2": FLATS} | SINGLES
 
 
-def test_a_tenprint_is_ten_rolls_then_two_slaps_then_two_plain_thumbs():
-    plan = steps("tenprint", {})
-    assert [int(step.fgp) for step in plan] == [*range(1, 11), 13, 14, 11, 12]
-    assert [step.imp for step in plan] == [IMP.LIVESCAN_ROLLED] * 10 + [IMP.LIVESCAN_PLAIN] * 4
-    assert [step.kind for step in plan[10:]] == [CaptureKind.SLAP] * 2 + [CaptureKind.PLAIN] * 2
-    assert plan[11].lamps == (7, 8, 9, 10)
+def rows(text):
+    for line in text.strip().splitlines():
+        number, fgp, imp, kind, fingers, words = line.split(maxsplit=5)
+        yield int(number), int(fgp), int(imp), kind, tuple(map(int, fingers.split(","))), words
 
 
-def test_identification_flats_are_four_four_two():
-    assert [len(step.fingers) for step in steps("flats-4-4-2", {})] == [4, 4, 2]
+def test_there_are_these_plans_and_a_booking_is_a_tenprint():
+    assert set(PLANS) == set(PLANNED)
+    assert PLAN_OF_TOT == {"CAR": "tenprint"}
+    assert tuple(range(1, 11)) == FINGERS
 
 
-def test_a_single_finger_plan_is_one_plain_touch():
-    (only,) = steps("single-7", {})
-    assert (only.fgp, only.kind, only.label) == (FGP.LEFT_INDEX, CaptureKind.PLAIN, "Left index")
+@pytest.mark.parametrize("plan", PLANNED)
+def test_each_plan_takes_what_the_card_asks_for_in_its_order(plan):
+    assert [
+        (step.number, step.fgp, step.imp, str(step.kind), step.fingers, step.label)
+        for step in steps(plan, {})
+    ] == list(rows(PLANNED[plan]))
+    for step in steps(plan, {}):
+        assert step.lamps == tuple(map(int, step.fingers))
+        assert step.skipped is None
 
 
 def test_an_amputated_thumb_has_neither_roll_nor_plain():
