@@ -258,7 +258,11 @@ def test_a_picture_of_two_fingers_or_more_says_where_each_lies_and_one_of_a_sing
     line: flow.Line,
 ) -> None:
     booking = Booking("b-1", "CAR", "tenprint", SUBJECT, "avery", NOW, NOW)
-    missing = {FGP.RIGHT_MIDDLE: AMP.AMPUTATED, FGP.RIGHT_RING: AMP.AMPUTATED, FGP.LEFT_INDEX: AMP.UNABLE_TO_PRINT}
+    missing = {
+        FGP.RIGHT_MIDDLE: AMP.AMPUTATED,
+        FGP.RIGHT_RING: AMP.AMPUTATED,
+        FGP.LEFT_INDEX: AMP.UNABLE_TO_PRINT,
+    }
     booking = bookings.with_missing(booking, missing, NOW)
     taken: dict[FGP, Taken] = {}
     for step in booking.steps:
