@@ -16,7 +16,7 @@ from station.booking_store import Taken
 from station.errors import BookingError, SettingsError
 from station.friction_ridge import FGP, IMP, MinutiaTemplate, QualityReport
 from station.matching.sequence_types import SequenceFinding
-from station.set_check import impressions_of, officer_gallery, open_alarms, require_agreement
+from station.set_check import impressions_of, officer_gallery, open_alarms, reader_changes, require_agreement
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 IMPRESSION = SimpleNamespace(frame=SimpleNamespace(wall=NOW, reader=SimpleNamespace(id="reader:1")))
@@ -108,6 +108,45 @@ def test_nothing_is_sent_while_an_alarm_is_open(monkeypatch):
         require_agreement(booking, taken(2, 3))
     assert (caught.value.code, "words" in caught.value.message) == ("booking.sequence_alarm", True)
     require_agreement(replace(booking, overrides=(kept(),)), taken(2, 3))
+
+
+def test_a_refusal_says_the_first_three_alarms(monkeypatch):
+    alarms = tuple(replace(alarm(), message=f"alarm {n}") for n in range(1, 5))
+    monkeypatch.setattr(set_check, "check_set", lambda impressions, others: alarms)
+    with pytest.raises(BookingError) as caught:
+        require_agreement(booking_with(2, 3), taken(2, 3))
+    assert caught.value.message == "alarm 1; alarm 2; alarm 3"
+
+
+def by(reader, minutes):
+    """Taken with a reader, so long after the beginning."""
+    frame = SimpleNamespace(wall=NOW + dt.timedelta(minutes=minutes), reader=SimpleNamespace(id=reader))
+    return Taken(SimpleNamespace(frame=frame), template(), QualityReport(77, "test"))
+
+
+def test_one_reader_for_the_whole_set_is_no_finding():
+    assert reader_changes({FGP(n): by("reader:1", n) for n in (1, 2, 3)}) == ()
+
+
+def test_each_exchange_of_the_reader_is_told_in_the_order_of_taking_and_is_no_alarm():
+    held = {
+        FGP(3): by("reader:2", 3),
+        FGP(1): by("reader:1", 1),
+        FGP(2): by("reader:1", 2),
+        FGP(4): by("reader:1", 4),
+    }
+    found = reader_changes(held)
+    assert [(one.code, one.sources, one.alarm) for one in found] == [
+        ("reader.swapped", (FGP(2), FGP(3)), False),
+        ("reader.swapped", (FGP(3), FGP(4)), False),
+    ]
+    assert "reader:1 until" in found[0].message
+    assert found[0].message.endswith("then reader:2")
+
+
+def test_two_contacts_of_one_moment_follow_each_other_by_position():
+    found = reader_changes({FGP(2): by("reader:2", 1), FGP(1): by("reader:1", 1)})
+    assert [one.sources for one in found] == [(FGP(1), FGP(2))]
 
 
 def test_the_same_finger_twice_is_found_with_the_shipped_matcher():

@@ -109,6 +109,22 @@ def test_marking_a_finger_after_its_slap_opens_the_slap_again():
     assert FGP(3) not in booking.accepted
 
 
+def test_a_roll_stays_good_when_its_finger_was_marked_by_mistake_and_the_slap_does_not():
+    marked = bookings.with_missing(filled(), {FGP(3): AMP.UNABLE_TO_PRINT}, LATER)
+    again = bookings.with_missing(marked, {FGP(3): None}, LATER)
+    assert FGP(3) in again.accepted
+    assert [step.fgp for step in again.steps if step.fgp not in again.accepted] == [FGP.PLAIN_RIGHT_FOUR]
+
+
+def test_both_thumbs_are_retaken_when_one_is_marked_and_one_plain_thumb_is_not():
+    flats = bookings.with_missing(filled("flats-4-4-2"), {FGP(6): AMP.AMPUTATED}, LATER)
+    assert flats.next_step.fgp == FGP.PLAIN_THUMBS
+    assert flats.next_step.fingers == (FGP(1),)
+    tenprint = bookings.with_missing(filled(), {FGP(6): AMP.AMPUTATED}, LATER)
+    assert tenprint.state is BookingState.COMPLETE
+    assert FGP.PLAIN_LEFT_THUMB in bookings.with_missing(tenprint, {FGP(6): None}, LATER).accepted
+
+
 def test_a_mark_can_be_taken_back_before_anything_is_taken():
     marked = bookings.with_missing(draft(), {FGP(2): AMP.AMPUTATED}, NOW)
     assert bookings.with_missing(marked, {FGP(2): None}, NOW).missing == {}

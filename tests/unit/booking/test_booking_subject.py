@@ -71,6 +71,26 @@ def test_what_the_standard_allows_as_unknown_or_new_is_taken(changes):
     assert problems(tidy({**SUBJECT, **changes}), TODAY) == {}
 
 
+def test_a_charge_is_its_text_or_all_of_its_parts():
+    for charge in ("THEFT", {"AOL": "THEFT"}, {"DOO": "20251231", "AOL": "THEFT"}, [{"AOL": "A"}, "B"]):
+        assert problems(tidy({**SUBJECT, "ASL": charge}), TODAY) == {}
+
+
+def test_the_length_of_a_value_is_said_as_one_number_or_two():
+    assert problems({**SUBJECT, "WGT": "1"}, TODAY)["WGT"] == "must have 3 characters"
+    for name in ("A" * 49 + ",B", "A,"):
+        assert problems({**SUBJECT, "NAM": name}, TODAY)["NAM"] == "must have 3 to 50 characters"
+    for name in ("A" * 48 + ",B", "A,B"):
+        assert problems({**SUBJECT, "NAM": name}, TODAY) == {}
+
+
+def test_the_error_says_the_first_three_of_them():
+    wrong = dict.fromkeys(("A", "B", "C", "D"), "is wrong")
+    error = SubjectInvalid(wrong)
+    assert error.message == "A: is wrong; B: is wrong; C: is wrong"
+    assert error.fields == wrong
+
+
 def test_the_error_carries_every_field():
     with pytest.raises(SubjectInvalid) as caught:
         require_valid({}, TODAY)
@@ -103,7 +123,7 @@ def test_anything_typed_is_either_refused_or_can_be_written(raw):
         (
             "HGT",
             "400 411 500 511 700 711 000 N48 N95",
-            "399 412 512 712 799 800 300 011 N47 N96 N9X 4N0 NNN 5-1",
+            "399 412 512 712 799 800 300 011 N47 N96 N9X NX9 4N0 NNN 5-1",
         ),
         ("WGT", "050 499 000", "049 500 001 999"),
     ],
