@@ -76,9 +76,11 @@ class Passed:
             with self._place.open("a", encoding="utf-8") as out:
                 out.write(report.nodeid + "\n")
 
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """With everything green the next run begins anew."""
-        if exitstatus == pytest.ExitCode.OK:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """With everything green the next run begins anew; a green part of it forgets nothing."""
+        options = session.config.option
+        part = options.file_or_dir or options.keyword or options.markexpr
+        if exitstatus == pytest.ExitCode.OK and not part:
             self._place.unlink(missing_ok=True)
 
 

@@ -127,7 +127,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if hasattr(signal, "SIGXCPU") and not session.config.option.collectonly:
+    options = session.config.option
+    if not options.collectonly and not options.usepdb:  # a debugger waits for a person
         WATCH.append(Watch())
         WATCH[0].start()
 

@@ -43,6 +43,12 @@ def test_all_is_taken_up_where_it_stopped_and_begins_anew_when_everything_has_pa
     assert "3 passed" in run(tmp_path, "--all")
 
 
+def test_a_green_part_forgets_nothing(tmp_path: Path) -> None:
+    run(tmp_path, "--all", passes=False)
+    assert "1 deselected" in run(tmp_path, "--all", "test_toy.py::test_short")
+    assert "2 tests have passed before" in run(tmp_path, "--all")
+
+
 def test_fresh_begins_anew(tmp_path: Path) -> None:
     run(tmp_path, "--all", passes=False)
     assert "3 passed" in run(tmp_path, "--all", "--fresh")
