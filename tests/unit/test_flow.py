@@ -245,3 +245,29 @@ def test_a_control_number_is_one_to_a_booking_and_fits_the_field() -> None:
     assert one == "SIM-STATION-01-B0123456789ABCDEF"
     assert 10 <= len(flow.control_number("S" * 20, "b-0123456789abcdef")) <= 40
     assert one != flow.control_number("SIM-STATION-01", "b-0123456789abcdee")
+
+
+def test_a_control_number_is_the_station_and_the_booking_within_forty_characters():
+    """EBTS 9.1, 1.009: 10 to 40 characters; the longest id of a station has 20."""
+    assert flow.control_number("ST-1", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0") == "ST-1-0F1E2D3C4B5A6978879"
+    assert flow.control_number("S" * 20, "a" * 32) == "S" * 20 + "-" + "A" * 19
+    assert len(flow.control_number("S" * 30, "a" * 32)) == 40
+
+
+def test_a_picture_of_two_fingers_or_more_says_where_each_lies_and_one_of_a_single_finger_does_not(
+    line: flow.Line,
+) -> None:
+    booking = Booking("b-1", "CAR", "tenprint", SUBJECT, "avery", NOW, NOW)
+    missing = {
+        FGP.RIGHT_MIDDLE: AMP.AMPUTATED,
+        FGP.RIGHT_RING: AMP.AMPUTATED,
+        FGP.LEFT_INDEX: AMP.UNABLE_TO_PRINT,
+    }
+    booking = bookings.with_missing(booking, missing, NOW)
+    taken: dict[FGP, Taken] = {}
+    for step in booking.steps:
+        if not step.skipped:
+            booking, taken[step.fgp] = _taken(booking, step.fgp, SIMULATED)
+    pictures = {record.text(13): record for record in flow._transaction(line, booking, taken).of_type(14)}
+    placed = {fgp: [row[0] for row in record.rows(21)] for fgp, record in pictures.items() if record.rows(21)}
+    assert placed == {"13": ["2", "5"], "14": ["8", "9", "10"]}

@@ -71,7 +71,7 @@ def test_an_image_on_which_the_library_gives_up_is_a_failure(fresh, monkeypatch)
 def test_without_the_library_no_attempt_is_made_and_the_reason_is_said(fresh, monkeypatch):
     monkeypatch.setitem(sys.modules, "nbis", None)
     assert nfiq2.score(np.full((300, 300), 200, np.uint8), 500) == nfiq2.NOT_ATTEMPTED
-    assert nfiq2.library().why == "nbis-python is not installed: ./run setup"
+    assert nfiq2.library().why == "nbis-python is not installed"
 
 
 def test_a_library_that_breaks_on_loading_is_reported_not_raised(fresh, monkeypatch):

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offline_queue import durable, salvage, salvage_carve, wal
+from offline_queue import durable, salvage, salvage_carve, salvage_chain, wal
 from offline_queue.clock import SystemClock
 from offline_queue.database import PAGE_SIZE
 from offline_queue.errors import StoreFault
@@ -336,3 +336,28 @@ def test_the_mark_of_what_was_promised_is_believed_only_whole(tmp_path: Path) ->
     mark = Path(f"{database}.head")
     mark.write_bytes(mark.read_bytes()[:-1] + b"x")
     assert durable.head(database) is None
+
+
+def test_attempts_are_told_from_the_chain_one_a_claim_and_each_closed_by_the_first_event_behind_it() -> None:
+    def event(name: str, at: int, **detail: str) -> dict[str, Any]:
+        return {"event": name, "at": at, "detail": detail}
+
+    events = [
+        event("enqueued", 1, state="ready"),
+        event("claim", 2, state="sending", worker="w1"),
+        event("note", 3),  # says nothing of a state: it closes nothing
+        event("unsure", 4, state="unknown", code="gateway.deadline"),
+        event("hold", 5, state="held"),  # the attempt is over already
+        event("claim", 6, state="asking"),
+        event("accepted", 7, state="custody"),
+    ]
+    assert salvage_chain.attempts(9, events) == [
+        {
+            "seq": 9, "n": 1, "kind": "send", "worker": "w1", "started_at": 2,
+            "ended_at": 4, "outcome": "unsure", "code": "gateway.deadline",
+        },
+        {
+            "seq": 9, "n": 2, "kind": "ask", "worker": "", "started_at": 6,
+            "ended_at": 7, "outcome": "accepted", "code": None,
+        },
+    ]  # fmt: skip

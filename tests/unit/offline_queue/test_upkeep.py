@@ -31,6 +31,7 @@ def test_a_backup_taken_while_the_queue_is_open_is_a_queue_with_the_same_entries
     size = upkeep.backup(queue, tmp_path / "copy")
     assert size == (tmp_path / "copy").stat().st_size
     assert upkeep.check(tmp_path / "copy") == 1
+    assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o600, "nobody else may read a backup"
     queue.enqueue(submission(2), signer)
     queue.close()
     aside = upkeep.put_back(tmp_path / "copy", tmp_path / "queue.db")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -78,6 +79,36 @@ def test_page_and_metrics_count_what_waits_and_what_needs_a_person(desk: Desk) -
     for line in numbers.splitlines():
         assert line.startswith("#") or float(line.rpartition(" ")[2]) >= 0
     assert client.get("/healthy").text == "schema 3\n"
+
+
+def quiet(**changes: Any) -> status.StationStatus:
+    """A station of which nothing needs a look."""
+    counts = dict.fromkeys(("ready", "unknown", "held", "quarantined", "custody", "answered"), 0)
+    values: dict[str, Any] = {
+        "station_id": "ST-1", "active": True, "counts": counts, "responses": 0, "last_receipt": "", "last_taken": "",
+        "waiting": 9, "most_waiting": 10, "waiting_bytes": 3 * 2**20, "most_waiting_mib": 7,
+        "last_hour": 4, "most_an_hour": 5, "oldest_s": 3600.0,
+    }  # fmt: skip
+    return status.StationStatus(**(values | changes))
+
+
+def test_a_row_of_the_page_says_what_waits_and_asks_for_a_look_from_the_limit_on() -> None:
+    calm = status._row(quiet())
+    assert "class=look" not in calm
+    assert [word in calm for word in ("ST-1", "60 min", "9 of 10", "3 of 7", "4 of 5", "none yet")] == [
+        True
+    ] * 6
+    counts = quiet().counts
+    for changes, cells in (
+        ({"oldest_s": 3601.0}, 1),
+        ({"counts": counts | {"held": 1}}, 1),
+        ({"counts": counts | {"quarantined": 1}}, 1),
+        ({"waiting": 10}, 2),
+        ({"last_hour": 5}, 2),
+    ):
+        assert status._row(quiet(**changes)).count("class=look") == cells, changes
+    assert "<td>5</td>" in status._row(quiet(counts=counts | {"custody": 2, "answered": 3}))
+    assert "no longer in relay.toml" in status._row(quiet(active=False))
 
 
 def test_a_schema_of_a_newer_program_or_a_lossy_server_refuses_the_start(url: str, server: Server) -> None:
