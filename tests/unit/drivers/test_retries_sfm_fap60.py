@@ -85,6 +85,7 @@ def test_an_sfm_image_without_sums_is_read_four_times_until_two_are_alike() -> N
 
 def test_an_sfm_module_has_its_time() -> None:
     reader, _, _ = sfm_reader()
+    assert reader._line.baud == 115200
     reader.open()
     line = reader._line
     assert (line.command_s, line.idle_s) == (1.0, 1.0)

@@ -79,6 +79,7 @@ def test_a_zfm_image_is_of_another_sensor_when_its_size_is_the_same_each_time(
 
 def test_a_zfm_module_has_its_time() -> None:
     reader, _, _ = zfm_reader()
+    assert (reader.baud, reader._password) == (57600, 0)
     reader.open()
     assert reader._command_s == 1.2
     assert reader._image_s() == pytest.approx(
@@ -147,6 +148,7 @@ def test_a_gt521_module_is_asked_three_times_to_change_its_speed() -> None:
 
 def test_a_gt521_module_has_its_time() -> None:
     reader, _, _ = gt521_reader()
+    assert reader.baud == 9600
     reader.open()
     assert (reader._command_s, reader._idle_s) == (1.0, 0.5)
     assert reader._image_s(52116) == pytest.approx(52122 * 10 / 115200 * 1.5 + 0.5)
