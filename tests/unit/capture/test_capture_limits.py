@@ -78,6 +78,12 @@ def test_the_fingers_of_a_slap_are_counted_in_words(count, words):
     assert outcome.causes[0].advice.startswith(f"{words} seen, four fingers expected")
 
 
+def test_of_several_findings_of_the_same_hand_the_first_is_told():
+    rolls = {FGP(n): [template_of([n])] for n in range(2, 6)}
+    outcome = judged(coded([3, 2, 4, 5]), FGP(13), fake_tools(), rolls)
+    assert (outcome.result, outcome.finding.with_fgp) == ("wrong_finger", 3)
+
+
 @pytest.mark.parametrize(("strangers", "code"), [(1, "sequence.same_finger"), (2, "sequence.hands_swapped")])
 def test_two_fingers_of_the_other_hand_mean_that_the_hands_were_swapped(strangers, code):
     shown = [7, 8, 9, 10][:strangers] + [2, 3, 4, 5][strangers:]

@@ -149,7 +149,9 @@ def test_before_capture_a_reader_is_refused_only_if_it_may_contribute_nothing():
     asked = {"certification": "AppF", "simulated": False, "gateway": "production", "fap": 45}
     assert decide("CAR", **asked).allowed
     assert decide("CAR", **asked, kind="slap").rule == "reader.class"
-    assert decide("CAR", **{**asked, "fap": 10}).rule == "reader.class"
+    refused = decide("CAR", **{**asked, "fap": 10})
+    assert refused.rule == "reader.class"
+    assert "may not contribute a slap to CAR" in refused.reason
 
 
 @pytest.mark.parametrize(
