@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import signal
 import sys
 import tempfile
 import tomllib
@@ -163,6 +164,7 @@ def parser() -> argparse.ArgumentParser:
 def main(words: Sequence[str] | None = None) -> int:
     """0 when no area has more survivors than it may, else 1."""
     options = parser().parse_args(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the trial that runs is ended too
     tree = options.tree.resolve()
     areas = [area for area in AREAS if area.name in (options.area or [each.name for each in AREAS])]
     say: Say = lambda line: sys.stderr.write(line + "\n")  # noqa: E731

@@ -167,6 +167,8 @@ def cells(source: Source) -> Iterator[Change]:
 
 
 def _cells_of(source: Source, table: ast.expr) -> Iterator[Change]:
+    if isinstance(table, ast.Subscript) and ast.unparse(table.value) == "Literal":
+        return  # a name for a type
     for node in ast.walk(table):
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str) and node.value in NEEDS:

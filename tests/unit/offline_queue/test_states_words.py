@@ -108,7 +108,7 @@ TOKEN = {
 
 def test_every_error_of_a_token_has_the_code_of_its_meaning() -> None:
     exceptions = pytest.importorskip(
-        "pkcs11.exceptions", reason="python-pkcs11 is not installed (extra `token`)"
+        "pkcs11.exceptions", reason="python-pkcs11 is not installed: ./run setup"
     )
     from offline_queue.signers import pkcs11
 
