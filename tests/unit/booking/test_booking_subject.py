@@ -123,7 +123,7 @@ def test_anything_typed_is_either_refused_or_can_be_written(raw):
         (
             "HGT",
             "400 411 500 511 700 711 000 N48 N95",
-            "399 412 512 712 799 800 300 011 N47 N96 N9X NX9 4N0 NNN 5-1",
+            "399 412 512 712 799 800 300 011 N47 N96 N9X NX9 NN9 4N0 NNN 5-1",
         ),
         ("WGT", "050 499 000", "049 500 001 999"),
     ],

@@ -96,10 +96,11 @@ def test_a_finger_of_a_slap_is_scored_with_16_pixels_around_it_and_no_more_than_
     assert SLAP_MARGIN == 16
     seen = []
     tools = fake_tools()
-    box, corner = (100, 200, 30, 40), (0, 0, 30, 40)
-    frame = replace(coded([2]), pixels=np.zeros((250, 140), np.uint8))
+    box, corner, edge = (100, 200, 30, 40), (0, 0, 30, 40), (290, 0, 10, 40)
+    frame = replace(coded([2]), pixels=np.zeros((250, 300), np.uint8))
     base = tools.segment(coded([2, 3, 4, 5]).pixels, 500, FGP(13), ())
-    fingers = (*(replace(one, box=corner) for one in base.fingers[:3]), replace(base.fingers[3], box=box))
+    boxes = (corner, corner, edge, box)
+    fingers = tuple(replace(one, box=each) for one, each in zip(base.fingers, boxes, strict=True))
 
     def assess(pixels, ppi):
         seen.append(pixels.shape)
@@ -107,7 +108,7 @@ def test_a_finger_of_a_slap_is_scored_with_16_pixels_around_it_and_no_more_than_
 
     tools = replace(tools, assess=assess, segment=lambda *_: replace(base, fingers=fingers))
     outcome = judged(frame, FGP(13), tools)
-    assert seen == [(56, 46)] * 3 + [(250 - 184, 140 - 84)]
+    assert seen == [(56, 46), (56, 46), (56, 300 - 274), (250 - 184, 146 - 84)]
     assert outcome.causes[0].box == (1, 2, 3, 4)
     last = iter((90, 90, 90, 50))
 

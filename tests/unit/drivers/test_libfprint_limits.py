@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from drivers.errors import CaptureRetry, LinkError, ReaderFault
@@ -261,3 +262,16 @@ def test_a_picture_that_does_not_come_though_a_finger_was_there_is_a_fault(
     with pytest.raises(ReaderFault, match="made no image"):
         reader.capture(CaptureRequest(CaptureKind.PLAIN))
     assert clock.now - began == pytest.approx(30.0, abs=0.3)
+
+
+def test_a_picture_may_take_as_long_as_the_profile_says(
+    pipe: Pipe, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeouts = msgspec.structs.replace(PROFILE.timeouts, image_ms=1_000_000)
+    profile = msgspec.structs.replace(PROFILE, timeouts=timeouts)
+    reader = LibfprintReader(profile, pipe, "", clock)  # type: ignore[arg-type]
+    monkeypatch.setattr(reader, "_next", lambda wait_s: clock.sleep(0.5))
+    began = clock.now
+    with pytest.raises(ReaderFault, match="made no image"):
+        reader._take(lambda _: None, lambda: None)
+    assert clock.now - began == 1000.0
