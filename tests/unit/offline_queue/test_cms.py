@@ -254,3 +254,10 @@ def test_an_anchor_file_without_certificates_is_named() -> None:
         with pytest.raises(CertificateError) as error:
             certificates.from_pem(junk)
         assert error.value.code == "certificate.malformed"
+
+
+@pytest.mark.parametrize(("size", "told"), [(65536, False), (65537, True)])
+def test_a_signature_of_more_than_64_kib_is_not_even_taken_apart(size: int, told: bool) -> None:
+    with pytest.raises(CmsError) as caught:
+        cms.check_signature(b"data", bytes(size))
+    assert (f"a signature of {size} bytes" in caught.value.message) is told

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from station.records import check_images
 from station.records.fields import MAX_PIXELS
 from station.records.findings import Finding
 from station.records.header import transaction
@@ -291,3 +292,17 @@ def test_only_a_tip_needs_where_it_is() -> None:
     for fgp, missing in (("18", []), ("19", ["14.014", "14.015"])):
         fields = [each.field for each in found(slap(text(13, fgp)), "field.missing")]
         assert fields == missing
+
+
+# ANSI/NIST-ITL 1-2011: the field of a Type-14 and, behind it, of the 18 bytes before a Type-4's picture (Table 13). A
+# Type-4 has no fields for missing fingers, boxes and digests: what is said of those is said of positions or picture.
+PLACES = "imp 3 3  size 6 6  ppi 9 5  cga 11 8  fgp 13 4  amp 18 4  seg 21 4  has 996 9  data 999 9"
+
+
+def test_what_is_found_in_an_image_is_told_at_its_field() -> None:
+    words = PLACES.split()
+    wanted = {
+        name: (int(tagged), int(binary))
+        for name, tagged, binary in zip(words[::3], words[1::3], words[2::3], strict=True)
+    }
+    assert check_images._TAGS == wanted
