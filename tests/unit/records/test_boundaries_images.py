@@ -305,4 +305,4 @@ def test_what_is_found_in_an_image_is_told_at_its_field() -> None:
         name: (int(tagged), int(binary))
         for name, tagged, binary in zip(words[::3], words[1::3], words[2::3], strict=True)
     }
-    assert check_images._TAGS == wanted
+    assert wanted == check_images._TAGS
