@@ -34,12 +34,6 @@ def fault(path: Path, clock: FrozenClock) -> StoreFault:
     return error.value
 
 
-def test_what_is_asked_for_is_what_the_connection_has(queue: Queue) -> None:
-    for name, wanted in PRAGMAS.items():
-        assert queue.database.sql(f"PRAGMA {name}") == [(wanted,)]
-    assert (PRAGMAS["journal_mode"], PRAGMAS["synchronous"], PRAGMAS["foreign_keys"]) == ("wal", 2, 1)
-
-
 @pytest.mark.parametrize("name", sorted(PRAGMAS))
 def test_a_setting_that_did_not_take_refuses_the_start(
     tmp_path: Path, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch, name: str

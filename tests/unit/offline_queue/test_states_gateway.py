@@ -119,6 +119,14 @@ def test_a_receipt_is_believed_within_its_limits(
     assert caught.value.code == code
 
 
+def test_a_difference_is_told_in_300_letters(verifier: Verifier, gateway_signer: Signer) -> None:
+    entry = claim_of()
+    entry.tcn = "x" * 400
+    with pytest.raises(ReceiptError) as caught:
+        verifier.receipt(sign(receipt_bytes(entry, tcn="y"), gateway_signer), entry)
+    assert (caught.value.code, len(caught.value.message)) == ("receipt.wrong_tcn", 300)
+
+
 def test_an_empty_submission_has_a_receipt_too(verifier: Verifier, gateway_signer: Signer) -> None:
     entry = claim_of(size=0)
     assert verifier.receipt(sign(receipt_bytes(entry), gateway_signer), entry).size == 0

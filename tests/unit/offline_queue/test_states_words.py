@@ -4,15 +4,18 @@ classes of PKCS#11's errors, and which change writes which row."""
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from pathlib import Path
 
 import peewee
 import pytest
 
-from offline_queue import audit
-from offline_queue.errors import Certainty, SignerError
+from offline_queue import audit, errors, keyfile
+from offline_queue.errors import Certainty, SignerError, VaultError
+from offline_queue.keyfile import read_secret
 from offline_queue.models import Outcome
+from offline_queue.relay import processes
 from offline_queue.signers import Signer
 from offline_queue.states import Event
 from offline_queue.store import Queue
@@ -172,3 +175,92 @@ def test_words_that_stand_in_files_and_on_wires_stay_what_they_are() -> None:
             "claim accepted refused not_sent unsure absent lease_expired damaged expired response hold release retry"
         ).split()
     }
+
+
+# what a command ends with: 1 somebody has to look, 3 the machine or its surroundings are not right
+
+EXITS = """
+QueueError 1         QueueConflict 1      QueueFull 3         EntryUnknown 1      StateError 1       ClockUntrusted 3
+LeaseLost 1          StoreFault 3         DamagedEntry 1      VaultError 3        SignerError 3      CmsError 1
+CertificateError 1   RevocationError 3    ReceiptError 1      ResponseError 1     TransportFault 3   AwaitingReceipt 3
+BundleError 1        EstError 3
+"""
+
+
+def test_each_error_ends_a_command_with_its_number() -> None:
+    words = EXITS.split()
+    found = {
+        name: str(kind.exit_code)
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.QueueError)
+    }
+    assert found == dict(zip(words[::2], words[1::2], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("certainty", "wide", "is_wide"),
+    [
+        (Certainty.NOT_SENT, False, True),  # the next would not be sent either
+        (Certainty.UNKNOWN, False, False),
+        (Certainty.UNKNOWN, True, True),
+        (Certainty.REFUSED, False, False),
+    ],
+)
+def test_a_fault_concerns_the_whole_gateway_when_it_says_so_or_nothing_was_sent(
+    certainty: Certainty, wide: bool, is_wide: bool
+) -> None:
+    fault = errors.TransportFault("c", "m", certainty=certainty, gateway_wide=wide)
+    assert fault.gateway_wide == is_wide
+    usual = errors.TransportFault("c", "m")
+    assert (usual.certainty, usual.gateway_wide, usual.retry_after_s) == (Certainty.UNKNOWN, False, None)
+
+
+# modes of a key file: who may do what, and whether it is used; with a credential of systemd the group may read
+
+MODES = """
+0400 yes yes
+0600 yes yes
+0700 yes yes
+0640 no  yes
+0440 no  yes
+0620 no  no
+0610 no  no
+0604 no  no
+0602 no  no
+0601 no  no
+0644 no  no
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "file", "credential"), [line.split() for line in MODES.strip().splitlines()]
+)
+def test_a_key_is_used_when_nobody_else_can_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, file: str, credential: str
+) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"secret")
+    key.chmod(int(mode, 8))
+    for folder, wanted in ((None, file), (str(tmp_path), credential), (str(tmp_path / "other"), file)):
+        monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+        if folder is not None:
+            monkeypatch.setenv("CREDENTIALS_DIRECTORY", folder)
+        assert keyfile._too_open(key, int(mode, 8)) == (wanted == "no")
+        if wanted == "no":
+            with pytest.raises(VaultError, match=rf"has mode {mode}"):
+                read_secret(key, VaultError, "vault")
+
+
+def test_a_heartbeat_goes_to_the_pipe_that_the_parent_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    monkeypatch.setenv("RELAY_HEARTBEAT", str(writing))
+    beat = processes.heart()
+    beat()
+    beat()
+    assert os.read(reading, 10) == b".."
+    os.close(reading)
+    beat()  # nobody listens: no reason to stop
+    os.close(writing)
+    beat()
+    monkeypatch.delenv("RELAY_HEARTBEAT")
+    processes.heart()()
