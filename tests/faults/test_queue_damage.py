@@ -7,8 +7,13 @@ import pytest
 from station.bench import queue_damage
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("sealed", [False, True], ids=["own key", "sealed to the gateway"])
+@pytest.mark.parametrize(
+    "sealed",
+    [
+        pytest.param(False, id="own key"),
+        pytest.param(True, id="sealed to the gateway", marks=pytest.mark.long),
+    ],
+)
 def test_a_damaged_sector_is_found_before_sending_and_the_rest_is_sent(sealed: bool) -> None:
     told = queue_damage.run(14, seed=3, sealed=sealed)
     assert told["counts"]["live"] > 4

@@ -85,7 +85,6 @@ def check(config: Path) -> int:
     return subprocess.run(command, capture_output=True, check=False).returncode
 
 
-@pytest.mark.long
 def test_workers_killed_under_load_lose_and_double_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_relay, "KILLS", 2)
     monkeypatch.setattr(queue_relay, "SIZE", 64 * 1024)
