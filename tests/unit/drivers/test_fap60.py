@@ -264,7 +264,7 @@ def test_the_loop_of_a_peer_carries_bytes_both_ways_and_drops_what_nobody_reads(
     end.unplug()
 
 
-def test_the_peer_as_a_process_books_over_its_tty_with_a_script(tmp_path: Path) -> None:
+def test_the_peer_as_a_process_books_over_its_tty_with_a_script(tmp_path: Path, patient: None) -> None:
     tty, script = tmp_path / "tty", tmp_path / "person.json"
     script.write_bytes(
         msgspec.json.encode({"placements": [{"when": {"lamps": [2]}, "no_finger": True, "nth": 1}]})

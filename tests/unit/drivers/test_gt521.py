@@ -276,7 +276,7 @@ def test_an_option_that_makes_no_sense_is_refused() -> None:
     assert make_reader("gt521", "", "serial:/dev/x", {"baud": "57600"}, SystemClock()).baud == 57600  # type: ignore
 
 
-def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path) -> None:
+def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path, patient: None) -> None:
     tty = tmp_path / "tty"
     command = [sys.executable, "-m", "drivers.sim.peers.gt521", "--tty", str(tty), "--speed", "20"]
     with running(command, stdout=subprocess.PIPE, text=True) as process:

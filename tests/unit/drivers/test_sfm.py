@@ -307,7 +307,7 @@ def test_an_option_that_makes_no_sense_is_refused() -> None:
     assert make_reader("sfm", "", "serial:/dev/x", {"baud": "9600"}, SystemClock()).baud == 9600  # type: ignore
 
 
-def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path) -> None:
+def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path, patient: None) -> None:
     tty = tmp_path / "tty"
     command = [sys.executable, "-m", "drivers.sim.peers.sfm", "--tty", str(tty), "--baud", "921600"]
     with running([*command, "--speed", "20"], stdout=subprocess.PIPE, text=True) as process:

@@ -244,7 +244,7 @@ def test_options_reach_the_reader() -> None:
     assert (reader._password, reader.baud) == (0xDEADBEEF, 115200)
 
 
-def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path) -> None:
+def test_the_peer_as_a_process_speaks_over_its_tty(tmp_path: Path, patient: None) -> None:
     tty = tmp_path / "tty"
     command = [
         sys.executable,
