@@ -79,9 +79,12 @@ AREAS = (
 CONTRACT = "tests/contract/test_reader.py -k {stem}"
 DRIVERS = "tests/unit/drivers --ignore=tests/unit/drivers/sim"
 OWN = (
-    ("drivers/models/", ("tests/unit/drivers/test_{stem}.py", CONTRACT)),
-    ("drivers/wires/uru4000", ("tests/unit/drivers/test_wires.py", "tests/unit/drivers/test_uru4500.py")),
-    ("drivers/wires/", ("tests/unit/drivers/test_wires.py", "tests/unit/drivers/test_{stem}.py", CONTRACT)),
+    ("drivers/models/", ("tests/unit/drivers/test_{stem}.py", CONTRACT, DRIVERS)),
+    ("drivers/wires/uru4000", ("tests/unit/drivers/test_wires.py", DRIVERS)),
+    (
+        "drivers/wires/",
+        ("tests/unit/drivers/test_wires.py", "tests/unit/drivers/test_{stem}.py", CONTRACT, DRIVERS),
+    ),
     ("drivers/links/", ("tests/unit/drivers/test_links.py", DRIVERS)),
     ("drivers/", ("tests/unit/drivers/test_{stem}.py", DRIVERS, "tests/contract/test_reader.py -k zfm")),
     (
