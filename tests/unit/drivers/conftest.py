@@ -16,7 +16,7 @@ LONGER = 20
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a peer in a process of its own: every time of the profile is LONGER times as long, and a probe half a second."""
+    """For a peer in a process of its own: the times of the profile, LONGER times; half a second for a probe."""
     real = registry._profile
 
     def longer(*words: Any) -> Profile:
